@@ -1,0 +1,169 @@
+using System.Text.Json.Serialization;
+
+namespace NativeEngine;
+
+/// <summary>What every result says besides its own fields.</summary>
+public abstract record RunResult
+{
+    /// <summary>Version of the result format.</summary>
+    public int Schema { get; init; } = 1;
+
+    /// <summary>The verb.</summary>
+    public required string Command { get; init; }
+
+    /// <summary>The model folder as given; null for verbs without one.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>Wall time of the whole command.</summary>
+    public double Seconds { get; set; }
+
+    /// <summary>Peak resident memory of the process.</summary>
+    public long PeakRssBytes { get; set; }
+}
+
+/// <summary>The widths of one decoder layer.</summary>
+/// <param name="Heads">query heads</param>
+/// <param name="KvHeads">key and value heads</param>
+/// <param name="HeadDim">width of one head</param>
+/// <param name="Ffn">intermediate width of the MLP</param>
+/// <param name="AttentionInput">residual width that q, k, v read</param>
+/// <param name="AttentionOutput">residual width that o writes</param>
+/// <param name="MlpInput">residual width that the MLP reads</param>
+/// <param name="MlpOutput">residual width that the MLP writes</param>
+public sealed record LayerWidths(int Heads, int KvHeads, int HeadDim, int Ffn, int AttentionInput, int AttentionOutput, int MlpInput, int MlpOutput);
+
+/// <summary>Result of <c>inspect</c>.</summary>
+public sealed record InspectResult : RunResult
+{
+    /// <summary>model_type of config.json.</summary>
+    public required string ModelType { get; init; }
+
+    /// <summary>Parameters; a tied matrix counts once.</summary>
+    public required long Parameters { get; init; }
+
+    /// <summary>One entry per decoder layer.</summary>
+    public required IReadOnlyList<LayerWidths> Layers { get; init; }
+
+    /// <summary>Multiply-accumulates of a forward over 64 tokens (LLM-Pruner's count); the JSON field is macs_64.</summary>
+    [JsonPropertyName("macs_64")]
+    public required long Macs64 { get; init; }
+
+    /// <summary>Bytes of all tensors as stored.</summary>
+    public required long WeightBytes { get; init; }
+}
+
+/// <summary>Result of <c>tokenize</c>: ids for a text, count and hash for a file.</summary>
+public sealed record TokenizeResult : RunResult
+{
+    /// <summary>Ids of --text.</summary>
+    public IReadOnlyList<int>? Ids { get; init; }
+
+    /// <summary>Number of ids of --file.</summary>
+    public long? Count { get; init; }
+
+    /// <summary>SHA-256 over the ids of --file as little-endian int32.</summary>
+    public string? Sha256 { get; init; }
+
+    /// <summary>The ids decoded again.</summary>
+    public string? Text { get; init; }
+
+    /// <summary>Which tokenizer was used, e.g. "auto: tokenizer.model, legacy".</summary>
+    public required string Tokenizer { get; init; }
+}
+
+/// <summary>Result of <c>eval perplexity</c>.</summary>
+public sealed record PerplexityResult : RunResult
+{
+    /// <summary>exp of <see cref="MeanNll"/>; null when it is not finite.</summary>
+    public required double? Perplexity { get; init; }
+
+    /// <summary>Mean negative log-likelihood in nats, as the protocol averages it; null when it is not finite.</summary>
+    public required double? MeanNll { get; init; }
+
+    /// <summary>Windows evaluated.</summary>
+    public required int Chunks { get; init; }
+
+    /// <summary>Tokens in those windows.</summary>
+    public required long Tokens { get; init; }
+
+    /// <summary>Tokens per second of the forward.</summary>
+    public double TokensPerSecond { get; init; }
+
+    /// <summary>slicegpt, llm-pruner or sparsegpt.</summary>
+    public required string Protocol { get; init; }
+
+    /// <summary>Which tokenizer was used; "none" for token files.</summary>
+    public required string Tokenizer { get; init; }
+}
+
+/// <summary>Perplexity before and after slicing.</summary>
+public sealed record SlicePerplexity(double? Dense, double? Sliced);
+
+/// <summary>Result of <c>slice</c>.</summary>
+public sealed record SliceResult : RunResult
+{
+    /// <summary>The folder that was written.</summary>
+    public required string Output { get; init; }
+
+    /// <summary>Parameters as loaded; tied matrices count once.</summary>
+    public required long ParametersBefore { get; init; }
+
+    /// <summary>Parameters written: head untied, shortcuts counted, no norm weights.</summary>
+    public required long ParametersAfter { get; init; }
+
+    /// <summary>Calibration windows used.</summary>
+    public required int Samples { get; init; }
+
+    /// <summary>Tokens per calibration window.</summary>
+    public required int SeqLen { get; init; }
+
+    /// <summary>One entry per decoder layer.</summary>
+    public required IReadOnlyList<LayerWidths> Layers { get; init; }
+
+    /// <summary>Of the weights as stored; null without --eval.</summary>
+    public SlicePerplexity? Perplexity { get; init; }
+
+    /// <summary>Seconds by phase.</summary>
+    public required IReadOnlyDictionary<string, double> Phases { get; init; }
+
+    /// <summary>Which tokenizer was used; "none" for token files.</summary>
+    public required string Tokenizer { get; init; }
+}
+
+/// <summary>Result of <c>generate</c>.</summary>
+public sealed record GenerateResult : RunResult
+{
+    /// <summary>The new text; null for a folder without a tokenizer.</summary>
+    public string? Text { get; init; }
+
+    /// <summary>The new ids.</summary>
+    public required IReadOnlyList<int> Ids { get; init; }
+
+    /// <summary>New tokens per second, prompt excluded.</summary>
+    public required double TokensPerSecond { get; init; }
+
+    /// <summary>Seconds for the prompt.</summary>
+    public double PromptSeconds { get; init; }
+}
+
+/// <summary>Result of <c>export</c>.</summary>
+public sealed record ExportResult : RunResult
+{
+    /// <summary>The folder that was written.</summary>
+    public required string Output { get; init; }
+
+    /// <summary>Names of the files in it.</summary>
+    public required IReadOnlyList<string> Files { get; init; }
+}
+
+/// <summary>JSON of all results: snake_case, nulls left out, no reflection.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(InspectResult))]
+[JsonSerializable(typeof(TokenizeResult))]
+[JsonSerializable(typeof(PerplexityResult))]
+[JsonSerializable(typeof(SliceResult))]
+[JsonSerializable(typeof(GenerateResult))]
+[JsonSerializable(typeof(ExportResult))]
+public sealed partial class ResultJson : JsonSerializerContext;

@@ -1,0 +1,75 @@
+using System.Diagnostics;
+using NativeEngine.Kernels;
+using NativeEngine.Kernels.Cpu;
+
+namespace NativeEngine;
+
+/// <summary>What every engine call runs in: a device, a reporter, the seconds of each phase, and a way to stop.</summary>
+public sealed class Session : IDisposable
+{
+    private readonly Dictionary<string, double> phases = [];
+    private string? phase;
+    private long phaseStart;
+
+    /// <summary>Opens <paramref name="device"/> ("cpu"; null picks the best one) with <paramref name="threads"/> threads (0 = all).</summary>
+    public Session(string? device = null, int threads = 0, IReporter? reporter = null, CancellationToken cancel = default)
+    {
+        if (device is not (null or "cpu"))
+        {
+            throw new EngineException("NE8001", $"device '{device}' is not usable: this build has no CUDA back-end")
+            {
+                Key = "--device",
+                Found = device,
+                Expected = "cpu",
+                Hint = "run with --device cpu",
+            };
+        }
+
+        Backend = new CpuBackend(threads);
+        Reporter = reporter ?? SilentReporter.Instance;
+        Cancel = cancel;
+    }
+
+    /// <summary>The device.</summary>
+    public IBackend Backend { get; }
+
+    /// <summary>Where progress and notices go.</summary>
+    public IReporter Reporter { get; }
+
+    /// <summary>Observed between layers and between batches.</summary>
+    public CancellationToken Cancel { get; }
+
+    /// <summary>Seconds spent in each phase so far, in the order in which they first began.</summary>
+    public IReadOnlyDictionary<string, double> Phases
+    {
+        get
+        {
+            Switch(phase);
+            return new Dictionary<string, double>(phases);
+        }
+    }
+
+    /// <summary>Begins (or resumes) a phase of <paramref name="total"/> steps and tells the reporter.</summary>
+    public void Phase(string name, long total = 0)
+    {
+        Switch(name);
+        Reporter.Phase(name, total);
+    }
+
+    /// <summary>Books the time from now on to <paramref name="name"/> without telling the reporter; returns the phase it interrupts.</summary>
+    public string? Switch(string? name)
+    {
+        string? before = phase;
+        long now = Stopwatch.GetTimestamp();
+        if (phase is not null)
+        {
+            phases[phase] = phases.GetValueOrDefault(phase) + Stopwatch.GetElapsedTime(phaseStart, now).TotalSeconds;
+        }
+
+        (phase, phaseStart) = (name, now);
+        return before;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Backend.Dispose();
+}
