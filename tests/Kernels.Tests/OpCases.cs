@@ -170,7 +170,7 @@ internal static class OpCases
     /// <summary>Normal deviates times <paramref name="scale"/>, the same in every run, as exact in F32 as in F64.</summary>
     private static Operand Spread(DType dtype, long n, long d, double scale)
     {
-        var random = new Random((int)(n * 1000 + d));
+        var random = new Random((int)(n * 1000 + d) + 1);
         float[] values = [.. Enumerable.Range(0, (int)(n * d)).Select(_ =>
             (float)(scale * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble())))];
         return new(dtype, new(n, d), i => values[i]);

@@ -95,7 +95,7 @@ internal static class OpReference
         Activation.Relu => x > 0 ? x : 0,
         Activation.Silu => x / (1 + Math.Exp(-x)),
         Activation.Gelu => x * 0.5 * (1 + Erf(x / Math.Sqrt(2))),
-        Activation.GeluTanh => 0.5 * x * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + 0.044715 * Math.Pow(x, 3)))),
+        Activation.GeluTanh => x / (1 + Math.Exp(-2 * Math.Sqrt(2 / Math.PI) * (x + 0.044715 * Math.Pow(x, 3)))),
         _ => throw new ArgumentOutOfRangeException(nameof(f)),
     };
 
