@@ -81,6 +81,9 @@ public interface IBackend : IDisposable
     /// <summary>y += x. (N,D) (N,D)</summary>
     void Add(Tensor y, Tensor x);
 
+    /// <summary>Rows of y whose mask is 0 become 0. (N,D) I32(N)</summary>
+    void ZeroMasked(Tensor y, Tensor mask);
+
     // == norms ==
 
     /// <summary>y = x / sqrt(sum(x^2) / width + eps) * gain; width may exceed D in a sliced model; no gain = 1. (N,D) (N,D) (D)</summary>

@@ -54,17 +54,28 @@ public sealed partial class CpuBackend
         return x.DType == DType.F32 ? AllFinite<float>(x) : AllFinite<double>(x);
     }
 
-    private void Transpose<T>(Tensor y, Tensor x) where T : unmanaged => ForRows(y.Rows, y.Columns, (first, end) =>
+    /// <summary>In square tiles, so that the cache lines of a tile are in use on both sides until it is done.</summary>
+    private unsafe void Transpose<T>(Tensor y, Tensor x) where T : unmanaged
     {
-        for (long d = first; d < end; d++)
+        const long Tile = 32;
+        T* yData = (T*)y.Address, xData = (T*)x.Address;
+        ForRows((y.Rows + Tile - 1) / Tile, 4 * Tile * y.Columns, (first, end) =>
         {
-            Span<T> row = y.Row<T>(d);
-            for (int n = 0; n < row.Length; n++)
+            for (long d0 = first * Tile; d0 < Math.Min(end * Tile, y.Rows); d0 += Tile)
             {
-                row[n] = x.Row<T>(n)[(int)d];
+                for (long n0 = 0; n0 < y.Columns; n0 += Tile)
+                {
+                    for (long d = d0; d < Math.Min(d0 + Tile, y.Rows); d++)
+                    {
+                        for (long n = n0; n < Math.Min(n0 + Tile, y.Columns); n++)
+                        {
+                            yData[d * y.RowStride + n] = xData[n * x.RowStride + d];
+                        }
+                    }
+                }
             }
-        }
-    });
+        });
+    }
 
     private bool AllFinite<T>(Tensor x) where T : unmanaged, INumber<T>
     {

@@ -4,6 +4,9 @@ namespace NativeEngine.Kernels.Cpu;
 
 public sealed partial class CpuBackend
 {
+    /// <summary>Register width of the product kernels; tests choose another than the machine's best.</summary>
+    internal Isa Isa { get; init; } = GemmTiles<float>.Best.Isa;
+
     /// <inheritdoc/>
     public void Gemm(Tensor c, Tensor a, Tensor b, bool transposeA = false, bool transposeB = false, double alpha = 1, double beta = 0)
     {
@@ -38,17 +41,25 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void Gram(Tensor h, Tensor x) => throw new InvalidOperationException("not written yet");
 
-    private static unsafe void Gemm<T>(long batch, long m, long n, long k, T alpha, Tensor a, bool transposeA, Tensor b, bool transposeB, T beta, Tensor c)
+    private unsafe void Gemm<T>(long batch, long m, long n, long k, T alpha, Tensor a, bool transposeA, Tensor b, bool transposeB, T beta, Tensor c)
         where T : unmanaged, INumber<T>
     {
-        long rowsA = transposeA ? k : m, rowsB = transposeB ? n : k;
+        long strideA = (transposeA ? k : m) * a.RowStride, strideB = (transposeB ? n : k) * b.RowStride, strideC = m * c.RowStride;
+        var tiles = GemmTiles<T>.For(Isa);
+
+        void One(long i, Team? team) => GemmKernels.Run(
+            tiles, team, m, n, k, alpha, (T*)a.Address + i * strideA, a.RowStride, transposeA, (T*)b.Address + i * strideB, b.RowStride, transposeB, beta,
+            (T*)c.Address + i * strideC, c.RowStride);
+
+        if (batch >= 2 * team.Threads)
+        {
+            team.For(batch, i => One(i, null));
+            return;
+        }
+
         for (long i = 0; i < batch; i++)
         {
-            GemmKernels.Run(
-                m, n, k, alpha,
-                (T*)a.Address + i * rowsA * a.RowStride, a.RowStride, transposeA,
-                (T*)b.Address + i * rowsB * b.RowStride, b.RowStride, transposeB,
-                beta, (T*)c.Address + i * m * c.RowStride, c.RowStride);
+            One(i, team);
         }
     }
 }

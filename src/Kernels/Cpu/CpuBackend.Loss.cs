@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Numerics.Tensors;
 
 namespace NativeEngine.Kernels.Cpu;
 
@@ -38,51 +39,33 @@ public sealed partial class CpuBackend
         }
     }
 
-    private void Softmax<T>(Tensor y, Tensor x) where T : unmanaged, IFloatingPointIeee754<T> => ForRows(x.Rows, 10 * x.Columns, (first, end) =>
+    private void Softmax<T>(Tensor y, Tensor x) where T : unmanaged, IFloatingPointIeee754<T> => ForRows(x.Rows, 8 * x.Columns, (first, end) =>
     {
         for (long n = first; n < end; n++)
         {
             Span<T> yn = y.Row<T>(n);
             ReadOnlySpan<T> xn = x.Row<T>(n);
-            (double max, double sum) = LogSumExp(xn);
-            for (int i = 0; i < xn.Length; i++)
-            {
-                yn[i] = T.CreateTruncating(Math.Exp(double.CreateTruncating(xn[i]) - max) / sum);
-            }
+            double sum = RowReduce.Exp(yn, xn, RowReduce.Max(xn));
+            TensorPrimitives.Multiply(yn, T.CreateTruncating(1 / sum), yn);
         }
     });
 
     private void TokenLogProb<T>(Tensor y, Tensor logits, Tensor targets)
-        where T : unmanaged, IFloatingPointIeee754<T> => ForRows(logits.Rows, 10 * logits.Columns, (first, end) =>
+        where T : unmanaged, IFloatingPointIeee754<T> => ForRows(logits.Rows, 8 * logits.Columns, (first, end) =>
     {
         Span<double> yn = y.AsSpan<double>();
         ReadOnlySpan<int> target = targets.AsSpan<int>();
         for (int n = (int)first; n < end; n++)
         {
-            yn[n] = 0;
-            if (target[n] >= 0)
-            {
-                ReadOnlySpan<T> row = logits.Row<T>(n);
-                (double max, double sum) = LogSumExp(row);
-                yn[n] = double.CreateTruncating(row[target[n]]) - max - Math.Log(sum);
-            }
+            ReadOnlySpan<T> row = logits.Row<T>(n);
+            yn[n] = target[n] < 0 ? 0 : double.CreateTruncating(row[target[n]]) - LogSumExp(row);
         }
     });
 
-    /// <summary>max(x) and sum(exp(x - max))</summary>
-    private static (double Max, double Sum) LogSumExp<T>(ReadOnlySpan<T> x) where T : unmanaged, IFloatingPointIeee754<T>
+    /// <summary>log(sum(exp(x)))</summary>
+    private static double LogSumExp<T>(ReadOnlySpan<T> x) where T : unmanaged, IFloatingPointIeee754<T>
     {
-        double max = double.NegativeInfinity, sum = 0;
-        foreach (T value in x)
-        {
-            max = Math.Max(max, double.CreateTruncating(value));
-        }
-
-        foreach (T value in x)
-        {
-            sum += Math.Exp(double.CreateTruncating(value) - max);
-        }
-
-        return (max, sum);
+        T max = RowReduce.Max(x);
+        return double.CreateTruncating(max) + Math.Log(RowReduce.SumExp(x, max));
     }
 }

@@ -1,5 +1,5 @@
 using System.Numerics;
-using System.Numerics.Tensors;
+using System.Runtime.Intrinsics;
 
 namespace NativeEngine.Kernels.Cpu;
 
@@ -35,27 +35,70 @@ public sealed partial class CpuBackend
         }
     }
 
-    private void Activate<T>(Tensor y, Tensor x, Tensor? up, Activation f)
-        where T : unmanaged, IFloatingPointIeee754<T> => ForRows(x.Rows, 10 * x.Columns, (first, end) =>
+    private void Activate<T>(Tensor y, Tensor x, Tensor? up, Activation f) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        switch (f)
+        {
+            case Activation.Relu:
+                Activate<T, Relu>(y, x, up);
+                break;
+            case Activation.Silu:
+                Activate<T, Silu>(y, x, up);
+                break;
+            case Activation.Gelu:
+                Activate<T, Gelu>(y, x, up);
+                break;
+            case Activation.GeluTanh:
+                Activate<T, GeluTanh>(y, x, up);
+                break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(f), f, "unknown activation");
+        }
+    }
+
+    private void Activate<T, TActivation>(Tensor y, Tensor x, Tensor? up)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TActivation : struct, IActivation => ForRows(x.Rows, 6 * x.Columns, (first, end) =>
     {
         for (long n = first; n < end; n++)
         {
-            Span<T> yn = y.Row<T>(n);
-            ReadOnlySpan<T> xn = x.Row<T>(n);
-            for (int i = 0; i < xn.Length; i++)
+            if (up is null)
             {
-                T value = T.CreateTruncating(Apply(double.CreateTruncating(xn[i]), f));
-                yn[i] = up is null ? value : value * up.Row<T>(n)[i];
+                ActivateRow<T, TActivation>(y.Row<T>(n), x.Row<T>(n));
+            }
+            else
+            {
+                GateRow<T, TActivation>(y.Row<T>(n), x.Row<T>(n), up.Row<T>(n));
             }
         }
     });
 
-    private static double Apply(double x, Activation f) => f switch
+    /// <summary>y = f(x)</summary>
+    private static void ActivateRow<T, TActivation>(Span<T> y, ReadOnlySpan<T> x)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TActivation : struct, IActivation
     {
-        Activation.Relu => Math.Max(x, 0),
-        Activation.Silu => x / (1 + Math.Exp(-x)),
-        Activation.Gelu => 0.5 * x * (1 + Erf.Of(x * Math.Sqrt(0.5))),
-        Activation.GeluTanh => 0.5 * x * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x))),
-        _ => throw new ArgumentOutOfRangeException(nameof(f), f, "unknown activation"),
-    };
+        int i = 0;
+        for (; i <= x.Length - Vector512<T>.Count; i += Vector512<T>.Count)
+        {
+            TActivation.Apply(Vector512.Create(x[i..])).CopyTo(y[i..]);
+        }
+
+        VectorMath.StorePartial(TActivation.Apply(VectorMath.LoadPartial(x[i..], T.Zero)), y[i..]);
+    }
+
+    /// <summary>y = f(gate) * up</summary>
+    private static void GateRow<T, TActivation>(Span<T> y, ReadOnlySpan<T> gate, ReadOnlySpan<T> up)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TActivation : struct, IActivation
+    {
+        int i = 0;
+        for (; i <= gate.Length - Vector512<T>.Count; i += Vector512<T>.Count)
+        {
+            (TActivation.Apply(Vector512.Create(gate[i..])) * Vector512.Create(up[i..])).CopyTo(y[i..]);
+        }
+
+        Vector512<T> rest = TActivation.Apply(VectorMath.LoadPartial(gate[i..], T.Zero)) * VectorMath.LoadPartial(up[i..], T.Zero);
+        VectorMath.StorePartial(rest, y[i..]);
+    }
 }

@@ -46,7 +46,7 @@ public sealed partial class CpuBackend
         {
             Span<T> yn = y.Row<T>(n);
             ReadOnlySpan<T> xn = x.Row<T>(n);
-            double scale = 1 / Math.Sqrt(RowSums.SumOfSquares(xn, 0) / width + eps);
+            double scale = 1 / Math.Sqrt(RowReduce.SumOfSquares(xn, 0) / width + eps);
             TensorPrimitives.Multiply(xn, T.CreateTruncating(scale), yn);
             if (gain is not null)
             {
@@ -62,8 +62,8 @@ public sealed partial class CpuBackend
         {
             Span<T> yn = y.Row<T>(n);
             ReadOnlySpan<T> xn = x.Row<T>(n);
-            double mean = RowSums.Sum(xn) / xn.Length;
-            double variance = RowSums.SumOfSquares(xn, mean) / xn.Length;
+            double mean = RowReduce.Sum(xn) / xn.Length;
+            double variance = RowReduce.SumOfSquares(xn, mean) / xn.Length;
             TensorPrimitives.Subtract(xn, T.CreateTruncating(mean), yn);
             TensorPrimitives.Multiply(yn, T.CreateTruncating(1 / Math.Sqrt(variance + eps)), yn);
             if (gain is not null)

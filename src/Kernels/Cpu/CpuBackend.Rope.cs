@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.Intrinsics;
 
 namespace NativeEngine.Kernels.Cpu;
 
@@ -42,7 +43,16 @@ public sealed partial class CpuBackend
     /// <summary>(a, b) = (a cos - b sin, b cos + a sin), element by element.</summary>
     private static void Rotate<T>(Span<T> a, Span<T> b, ReadOnlySpan<T> cos, ReadOnlySpan<T> sin) where T : unmanaged, INumber<T>
     {
-        for (int i = 0; i < a.Length; i++)
+        int i = 0;
+        for (; i <= a.Length - Vector256<T>.Count; i += Vector256<T>.Count)
+        {
+            Vector256<T> c = Vector256.Create(cos[i..]), s = Vector256.Create(sin[i..]);
+            Vector256<T> x = Vector256.Create<T>(a[i..]), y = Vector256.Create<T>(b[i..]);
+            (x * c - y * s).CopyTo(a[i..]);
+            (y * c + x * s).CopyTo(b[i..]);
+        }
+
+        for (; i < a.Length; i++)
         {
             (a[i], b[i]) = (a[i] * cos[i] - b[i] * sin[i], b[i] * cos[i] + a[i] * sin[i]);
         }
