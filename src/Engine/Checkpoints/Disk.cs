@@ -95,12 +95,12 @@ internal sealed class Disk(Action<string>? before = null)
         }
     });
 
-    /// <summary>Removes a folder and all in it as far as that is possible: what stays is rubbish, not an error.</summary>
-    public static void Discard(string path)
+    /// <summary>Removes a folder, empty or with all in it, as far as that is possible: what stays is rubbish, not an error.</summary>
+    public static void Discard(string path, bool recursive)
     {
         try
         {
-            Directory.Delete(path, recursive: true);
+            Directory.Delete(path, recursive);
         }
         catch (Exception e) when (Errors.IsIo(e))
         {

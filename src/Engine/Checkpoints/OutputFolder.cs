@@ -76,7 +76,7 @@ internal sealed class OutputFolder : IDisposable
         committed = true;
         if (replace)
         {
-            Disk.Discard(partial);
+            Disk.Discard(partial, recursive: true);
         }
     }
 
@@ -88,10 +88,10 @@ internal sealed class OutputFolder : IDisposable
             return;
         }
 
-        Disk.Discard(partial);
-        foreach (string folder in Enumerable.Reverse(createdParents).Where(folder => !Directory.EnumerateFileSystemEntries(folder).Any()))
+        Disk.Discard(partial, recursive: true);
+        foreach (string folder in Enumerable.Reverse(createdParents))
         {
-            Disk.Discard(folder);
+            Disk.Discard(folder, recursive: false);
         }
     }
 
