@@ -69,7 +69,7 @@ public sealed class SliceGpt : IDisposable
         int width = fused.Layers.Aggregate(fused.EmbedWidth, (w, s) => Math.Max(w, Math.Max(s.AttentionOutput, s.MlpOutput)));
         using Tensor signal = backend.Alloc(DType.F32, new Shape((long)calibration.Rows * calibration.Width, width));
 
-        session.Phase("slice", layers);
+        session.Reporter.Phase("slice", layers);
         Tensor q = Embeddings(outer, batches, signal, sink);
         int current = fused.EmbedWidth, kept = target.EmbedWidth;
         for (int l = 0; l < layers; l++)

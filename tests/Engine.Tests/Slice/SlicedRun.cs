@@ -41,8 +41,8 @@ internal sealed class SlicedRun : IDisposable
 
     public string Folder => folder;
 
-    public double Perplexity(TokenWindows windows) => Math.Exp(Evaluate.Perplexity.Mean(
-        new Perplexity(session, Model).Measure(windows, 8, Evaluate.Perplexity.IgnoredId(Model.Spec.Ids, PerplexityProtocol.SliceGpt)), PerplexityProtocol.SliceGpt));
+    public double Perplexity(TokenWindows windows) => Math.Exp(PerplexityEvaluation.Mean(
+        new PerplexityEvaluation(session, Model).Measure(windows, 8, PerplexityEvaluation.IgnoredId(Model.Spec.Ids, PerplexityProtocol.SliceGpt)), PerplexityProtocol.SliceGpt));
 
     /// <summary>Frobenius norm of every tensor as stored.</summary>
     public Dictionary<string, double> Frobenius() => Model.Checkpoint.Tensors.ToDictionary(t => t.Key, t =>

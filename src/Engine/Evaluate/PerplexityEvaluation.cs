@@ -5,7 +5,7 @@ using NativeEngine.Model;
 namespace NativeEngine.Evaluate;
 
 /// <summary>Negative log-likelihoods of windows, and the three ways the reference implementations average them.</summary>
-public sealed class Perplexity(Session session, CausalModel model)
+public sealed class PerplexityEvaluation(Session session, CausalModel model)
 {
     private const long SignalBytes = 1L << 30; // residual streams held at once when layers are streamed from disk
     private readonly IBackend backend = session.Backend;
