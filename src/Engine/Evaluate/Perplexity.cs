@@ -23,6 +23,13 @@ public sealed class Perplexity(Session session, CausalModel model)
         _ => windows.Average(w => w.Sum / w.Targets),
     };
 
+    /// <summary>The target id that does not count. SliceGPT pads with the end-of-text id where the model has no pad id, and takes pad id 0 for none (quirk S15).</summary>
+    public static int? IgnoredId(Spec.SpecialIds ids, PerplexityProtocol protocol)
+    {
+        int? pad = ids.Pad ?? (ids.Eos is [int eos, ..] ? eos : null);
+        return protocol == PerplexityProtocol.SliceGpt && pad != 0 ? pad : null;
+    }
+
     /// <summary>Evaluates every window; each starts without context. A target equal to <paramref name="ignoredId"/>, or beside padding, does not count.</summary>
     public IReadOnlyList<WindowNll> Measure(TokenWindows windows, int batch, int? ignoredId)
     {

@@ -41,13 +41,8 @@ internal sealed class SlicedRun : IDisposable
 
     public string Folder => folder;
 
-    public double Perplexity(TokenWindows windows) => PerplexityOf(session, Model, windows);
-
-    public static double PerplexityOf(Session session, CausalModel model, TokenWindows windows)
-    {
-        int pad = model.Spec.Ids.Pad ?? model.Spec.Ids.Eos.FirstOrDefault();
-        return Math.Exp(Evaluate.Perplexity.Mean(new Perplexity(session, model).Measure(windows, 8, pad == 0 ? null : pad), PerplexityProtocol.SliceGpt));
-    }
+    public double Perplexity(TokenWindows windows) => Math.Exp(Evaluate.Perplexity.Mean(
+        new Perplexity(session, Model).Measure(windows, 8, Evaluate.Perplexity.IgnoredId(Model.Spec.Ids, PerplexityProtocol.SliceGpt)), PerplexityProtocol.SliceGpt));
 
     /// <summary>Frobenius norm of every tensor as stored.</summary>
     public Dictionary<string, double> Frobenius() => Model.Checkpoint.Tensors.ToDictionary(t => t.Key, t =>

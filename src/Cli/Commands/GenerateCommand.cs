@@ -1,0 +1,128 @@
+using System.CommandLine;
+using System.Globalization;
+using NativeEngine.Cli.Options;
+using NativeEngine.Cli.Output;
+
+namespace NativeEngine.Cli.Commands;
+
+/// <summary><c>generate MODEL --prompt S | --prompt-ids 1,2,3</c></summary>
+internal static class GenerateCommand
+{
+    private static readonly GenerateOptions Defaults = new("");
+
+    public static Command Create(Host host)
+    {
+        Argument<string> model = CommonOptions.Model();
+        Option<string?> prompt = Checked.Text("--prompt", "S", "Text to continue");
+        Option<int[]?> promptIds = new CheckedOption<int[]?>("--prompt-ids", "1,2,3", "Ids to continue; no tokenizer is needed", "whole numbers with commas between them", TryIds);
+        Option<int> maxNewTokens = Checked.Integer("--max-new-tokens", "Tokens to produce at most", Defaults.MaxNewTokens);
+        Option<bool> ignoreEos = Checked.Flag("--ignore-eos", "Go on after the end-of-text token");
+        Option<double> penalty = Checked.Number(
+            "--repetition-penalty", "x", "Divide the scores of tokens already present by x (multiply those below zero)", Defaults.RepetitionPenalty, "x > 0", x => x > 0 && double.IsFinite(x));
+        Option<bool> stream = Checked.Flag("--stream", "Print text as it is produced");
+        Option<double> temperature = Checked.Number("--temperature", "x", "0 is greedy, which is what this version does", 0, "x >= 0", x => x >= 0 && double.IsFinite(x));
+        Option<int?> topK = Checked.OptionalInteger("--top-k", "For sampling, which this version does not do");
+        Option<double> topP = Checked.Number("--top-p", "x", "For sampling, which this version does not do", 1, "0 < x <= 1", x => x is > 0 and <= 1);
+        Option<int> beams = Checked.Integer("--beams", "Beams; this version has 1", 1);
+        Option<bool> chat = Checked.Flag("--chat", "Apply the chat template, which this version does not do");
+        Option<TokenizerChoice?> tokenizer = CommonOptions.Tokenizer();
+        CommonOptions common = new() { Computes = true };
+
+        Verb verb = new(
+            "generate",
+            "Continue a prompt, always with the most probable token. The text goes to standard output as it is, what it took to standard error; a folder without a tokenizer gives ids.",
+            "nativeengine generate samples/sample-llama --prompt 'The history of the city' --max-new-tokens 40",
+            "nativeengine generate samples/sample-llama --prompt 'In the year' --stream --repetition-penalty 1.2",
+            "nativeengine generate tiny-llama --prompt-ids 1,15043 --ignore-eos --json")
+        {
+            model, prompt, promptIds, maxNewTokens, ignoreEos, penalty, stream, temperature, topK, topP, beams, chat, tokenizer,
+        };
+        verb.Validators.Add(result =>
+        {
+            if (result.GetResult(prompt) is null == result.GetResult(promptIds) is null)
+            {
+                result.AddError("exactly one of --prompt and --prompt-ids is needed");
+            }
+        });
+        common.AddTo(verb);
+        verb.SetAction(parse =>
+        {
+            RefuseSampling(parse);
+            bool streams = parse.GetValue(stream);
+            return host.Run(parse, common, session => Generate(session, parse), (result, report) =>
+            {
+                if (!streams || result.Text is null)
+                {
+                    report.Text(result.Text ?? string.Join(',', result.Ids));
+                }
+            }, progress: !streams);
+        });
+        return verb;
+
+        void RefuseSampling(ParseResult parse)
+        {
+            if (parse.GetValue(temperature) > 0)
+            {
+                throw Unsupported.Value("--temperature", parse.GetValue(temperature).ToString(CultureInfo.InvariantCulture), "0");
+            }
+
+            if (parse.GetValue(beams) > 1)
+            {
+                throw Unsupported.Value("--beams", $"{parse.GetValue(beams)}", "1");
+            }
+
+            if (parse.GetValue(topK) is not null || parse.GetValue(topP) < 1)
+            {
+                throw Unsupported.Option(parse.GetValue(topK) is null ? "--top-p" : "--top-k", "generation is greedy; leave it out");
+            }
+
+            if (parse.GetValue(chat))
+            {
+                throw Unsupported.Option("--chat", "write the template into --prompt");
+            }
+        }
+
+        GenerateResult Generate(Session session, ParseResult parse)
+        {
+            bool streams = parse.GetValue(stream);
+            GenerateResult result = host.Engine.Generate(session, new GenerateOptions(parse.GetRequiredValue(model))
+            {
+                Prompt = parse.GetValue(prompt),
+                PromptIds = parse.GetValue(promptIds),
+                MaxNewTokens = parse.GetValue(maxNewTokens),
+                IgnoreEos = parse.GetValue(ignoreEos),
+                RepetitionPenalty = parse.GetValue(penalty),
+                OnText = streams ? Stream : null,
+                Tokenizer = parse.GetValue(tokenizer),
+            });
+            if (streams)
+            {
+                host.Out.WriteLine();
+            }
+
+            session.Reporter.Notice($"{result.Ids.Count} tokens, {Format.Rate(result.TokensPerSecond)} tokens/s, prompt in {Format.Seconds(result.PromptSeconds)}");
+            return result;
+        }
+
+        void Stream(string piece)
+        {
+            host.Out.Write(Printable.Lines(piece));
+            host.Out.Flush();
+        }
+    }
+
+    private static bool TryIds(string text, out int[]? ids)
+    {
+        string[] words = text.Split(',');
+        ids = new int[words.Length];
+        for (int i = 0; i < words.Length; i++)
+        {
+            if (!int.TryParse(words[i], NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out ids[i]))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+}

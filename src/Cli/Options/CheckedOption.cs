@@ -1,0 +1,94 @@
+using System.CommandLine;
+using System.Globalization;
+
+namespace NativeEngine.Cli.Options;
+
+/// <summary>An option that can say which values it takes.</summary>
+internal interface IChecked
+{
+    /// <summary>The allowed values, e.g. "a whole number, 1 or more".</summary>
+    string Allowed { get; }
+}
+
+/// <summary>An option whose value is read, independent of the locale, and checked while parsing.</summary>
+internal sealed class CheckedOption<T> : Option<T>, IChecked
+{
+    /// <summary>True, with the value, for a text that is allowed.</summary>
+    public delegate bool Reader(string text, out T value);
+
+    public CheckedOption(string name, string helpName, string description, string allowed, Reader read) : base(name)
+    {
+        HelpName = helpName;
+        Description = description;
+        Allowed = allowed;
+        CustomParser = argument =>
+        {
+            if (argument.Tokens.Count != 1 || !read(argument.Tokens[0].Value, out T value))
+            {
+                argument.AddError($"value of '{name}' is not allowed");
+                return default;
+            }
+
+            return value;
+        };
+    }
+
+    /// <inheritdoc/>
+    public string Allowed { get; }
+}
+
+/// <summary>Makes the kinds of option that the verbs use.</summary>
+internal static class Checked
+{
+    /// <summary>A switch.</summary>
+    public static Option<bool> Flag(string name, string description) => new(name) { Description = description };
+
+    /// <summary>Any text: a path, a prompt.</summary>
+    public static Option<string?> Text(string name, string helpName, string description) => new(name) { HelpName = helpName, Description = description };
+
+    /// <summary>A whole number with a default.</summary>
+    public static Option<int> Integer(string name, string description, int byDefault) =>
+        new CheckedOption<int>(name, "n", description, "a whole number, 1 or more", TryPositive) { DefaultValueFactory = _ => byDefault };
+
+    /// <summary>A whole number whose default depends on the model or on another option; the description says how.</summary>
+    public static Option<int?> OptionalInteger(string name, string description, int most = int.MaxValue) =>
+        new CheckedOption<int?>(name, "n", description, most == int.MaxValue ? "a whole number, 1 or more" : $"a whole number from 1 to {most}", (string text, out int? value) =>
+        {
+            bool ok = TryPositive(text, out int n) && n <= most;
+            value = n;
+            return ok;
+        });
+
+    /// <summary>A real number for which <paramref name="accepts"/> holds.</summary>
+    public static Option<double> Number(string name, string helpName, string description, double byDefault, string allowed, Func<double, bool> accepts) =>
+        new CheckedOption<double>(name, helpName, description, allowed, (string text, out double value) =>
+            double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out value) && accepts(value))
+        {
+            DefaultValueFactory = _ => byDefault,
+        };
+
+    /// <summary>
+    /// One of a few words. Without the option the value is <c>default(T)</c>; a word for that is shown as the default,
+    /// and a nullable <typeparamref name="T"/> has a default that the description explains.
+    /// </summary>
+    public static Option<T> Choice<T>(string name, string description, params (string Word, T Value)[] choices)
+    {
+        string? word = choices.FirstOrDefault(c => EqualityComparer<T>.Default.Equals(c.Value, default)).Word;
+        CheckedOption<T> option = new(
+            name,
+            string.Join('|', choices.Select(c => c.Word)),
+            word is null ? description : $"{description} [default: {word}]",
+            string.Join(", ", choices.Select(c => c.Word)),
+            (string text, out T value) =>
+            {
+                int i = Array.FindIndex(choices, c => c.Word == text);
+                value = i < 0 ? default! : choices[i].Value;
+                return i >= 0;
+            });
+        option.CompletionSources.Add([.. choices.Select(c => c.Word)]);
+        return option;
+    }
+
+    private static bool TryPositive(string text, out int value) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value >= 1;
+}

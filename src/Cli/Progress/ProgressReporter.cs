@@ -1,0 +1,142 @@
+using System.Globalization;
+using NativeEngine.Cli.Output;
+
+namespace NativeEngine.Cli.Progress;
+
+/// <summary>
+/// Draws a run on standard error: one line that is redrawn on a terminal, plain lines now and then elsewhere, nothing when quiet.
+/// Calls may come from any thread.
+/// </summary>
+/// <param name="error">standard error</param>
+/// <param name="terminal">what is behind it; null is quiet</param>
+/// <param name="log">told everything, quiet or not</param>
+/// <param name="time">the clock</param>
+internal sealed class ProgressReporter(TextWriter error, Terminal? terminal, LogFile? log, TimeProvider time) : IReporter, IDisposable
+{
+    private const string EraseLine = "\r\e[K";
+    private const int BarCells = 20;
+
+    private static readonly TimeSpan RedrawInterval = TimeSpan.FromSeconds(0.1);
+    private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(1);
+
+    private readonly Lock gate = new();
+    private readonly HashSet<string> announced = [];
+    private readonly HashSet<string> noticed = [];
+    private readonly long started = time.GetTimestamp();
+    private readonly bool redraws = terminal is { Width: > 0 };
+    private string phase = "";
+    private string? detail;
+    private long total;
+    private long done;
+    private long phaseStarted;
+    private long? shown;
+    private long? logged;
+    private bool drawn;
+
+    /// <inheritdoc/>
+    public void Phase(string name, long total)
+    {
+        lock (gate)
+        {
+            (phase, this.total, done, detail, phaseStarted) = (name, total, 0, null, time.GetTimestamp());
+            log?.Phase(name, total);
+
+            // A plain line for the first of many short phases of one name, not for each.
+            Show(now: announced.Add(name));
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Step(long done, string? detail = null)
+    {
+        lock (gate)
+        {
+            (this.done, this.detail) = (done, detail);
+            if (log is not null && IsDue(ref logged, LogInterval))
+            {
+                log.Step(phase, done, total, detail);
+            }
+
+            Show(now: false);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Notice(string message)
+    {
+        lock (gate)
+        {
+            // Several sessions of one run may find the same thing.
+            if (!noticed.Add(message))
+            {
+                return;
+            }
+
+            log?.Notice(message);
+            if (terminal is not null)
+            {
+                Erase();
+                error.WriteLine($"note: {Printable.Line(message)}");
+            }
+        }
+    }
+
+    /// <summary>Takes the line off the terminal.</summary>
+    public void Dispose()
+    {
+        lock (gate)
+        {
+            Erase();
+        }
+    }
+
+    private void Show(bool now)
+    {
+        if (terminal is null || (!IsDue(ref shown, redraws ? RedrawInterval : LineInterval) && !now))
+        {
+            return;
+        }
+
+        shown = time.GetTimestamp();
+        string count = total > 0 ? $" {done}/{total}" : "";
+        string tail = Printable.Line($"{count}{(detail is null ? "" : " " + detail)}");
+        if (!redraws)
+        {
+            error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"[{time.GetElapsedTime(started).TotalSeconds,6:0.0} s] {Printable.Line(phase)}{tail}"));
+            return;
+        }
+
+        string line = $"{Printable.Line(phase)}{Bar()}{tail}{TimeLeft()}";
+        error.Write(EraseLine + line[..Math.Min(line.Length, terminal.Value.Width - 1)]);
+        drawn = true;
+    }
+
+    private string Bar()
+    {
+        int filled = total > 0 ? (int)(BarCells * Math.Clamp((double)done / total, 0, 1)) : 0;
+        return total > 0 ? $" [{new string('#', filled)}{new string('.', BarCells - filled)}]" : "";
+    }
+
+    private string TimeLeft() => done > 0 && done < total ? $"  {Format.Clock(time.GetElapsedTime(phaseStarted) * ((double)(total - done) / done))} left" : "";
+
+    private bool IsDue(ref long? last, TimeSpan interval)
+    {
+        if (last is { } then && time.GetElapsedTime(then) < interval)
+        {
+            return false;
+        }
+
+        last = time.GetTimestamp();
+        return true;
+    }
+
+    private void Erase()
+    {
+        if (drawn)
+        {
+            error.Write(EraseLine);
+            drawn = false;
+        }
+    }
+}
