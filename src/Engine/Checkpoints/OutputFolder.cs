@@ -23,8 +23,8 @@ internal sealed class OutputFolder : IDisposable
         target = ModelFolder.RealPath(output);
         parent = Path.GetDirectoryName(target) ?? throw Errors.Rule("NE11003", output, "is the root of a file system", hint: "name a new folder");
         partial = Sibling("partial");
-        CheckTarget();
         CheckInput(input);
+        CheckTarget();
         CheckSpace(bytes);
         try
         {
@@ -201,8 +201,8 @@ internal sealed class OutputFolder : IDisposable
 
         foreach (string folder in missing)
         {
-            disk.CreateFolder(folder);
             createdParents.Add(folder);
+            disk.CreateFolder(folder);
         }
     }
 

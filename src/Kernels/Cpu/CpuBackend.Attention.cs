@@ -39,43 +39,62 @@ public sealed partial class CpuBackend
             Op.Attention, $"the mask must be I32(batch, {dims.Keys})", q, mask);
     }
 
-    private void Attention<T>(Tensor y, Tensor q, Tensor k, Tensor v, Tensor? mask, AttentionDims dims)
+    private unsafe void Attention<T>(Tensor y, Tensor q, Tensor k, Tensor v, Tensor? mask, AttentionDims dims)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
-        long queries = q.Shape[1], capacity = k.Shape[1];
-        int headDim = dims.HeadDim, group = dims.Heads / dims.KvHeads;
-        ForRows(q.Rows * dims.Heads, (long)dims.Keys * headDim * 2, (first, end) =>
+        if (q.Shape[1] == 1)
         {
-            var p = new T[dims.Keys];
+            AttentionStep<T>(y, q, k, v, mask, dims);
+            return;
+        }
+
+        var layout = new AttentionLayout<T>(GemmTiles<T>.Best, q.Shape[1], dims);
+        long batch = q.Shape[0];
+        using Tensor packed = Alloc(q.DType, new Shape(batch * dims.KvHeads, layout.PackedCount));
+        var blocks = new AttentionBlocks<T>(layout, y, q, k, v, mask, packed);
+        ForRows(packed.Rows, layout.PackedCount, blocks.Pack);
+        ForRows(batch * dims.Heads * layout.QueryBlocks, layout.WorkPerQueryBlock, blocks.Attend);
+    }
+
+    /// <summary>
+    /// One query per sequence, as in decoding: nothing is packed, every key and value is read once. The query heads that
+    /// share a kv head are neighbours in a row of q, so they are the rows of a small matrix.
+    /// </summary>
+    private unsafe void AttentionStep<T>(Tensor y, Tensor q, Tensor k, Tensor v, Tensor? mask, AttentionDims dims)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        int headDim = dims.HeadDim, group = dims.Heads / dims.KvHeads, keys = dims.Keys;
+        using Tensor scores = Alloc(q.DType, new Shape(q.Shape[0] * dims.KvHeads, group, keys));
+        ForRows(scores.Shape[0], (long)group * keys * headDim / 4, (first, end) =>
+        {
             for (long task = first; task < end; task++)
             {
-                (long row, long head) = Math.DivRem(task, dims.Heads);
-                (long batch, long query) = Math.DivRem(row, queries);
-                int kvColumn = (int)(head / group) * headDim, column = (int)head * headDim;
-                int visible = (int)(dims.Keys - queries + query) + 1;
-                ReadOnlySpan<T> qn = q.Row<T>(row).Slice(column, headDim);
-                ReadOnlySpan<int> shown = mask is null ? default : mask.Row<int>(batch);
-                T max = T.NegativeInfinity;
-                for (int j = 0; j < visible; j++)
+                (long batch, long kvHead) = Math.DivRem(task, dims.KvHeads);
+                T* p = (T*)scores.Address + task * group * keys; // (group, keys)
+                long column = kvHead * headDim;
+                T* qb = (T*)q.Address + batch * q.RowStride + column * group, yb = (T*)y.Address + batch * y.RowStride + column * group;
+                T* kb = (T*)k.Address + batch * k.Shape[1] * k.RowStride + column, vb = (T*)v.Address + batch * v.Shape[1] * v.RowStride + column;
+                GemmKernels.Run(group, keys, headDim, T.CreateTruncating(dims.Scale), qb, headDim, false, kb, k.RowStride, true, T.Zero, p, keys);
+                for (int g = 0; g < group; g++)
                 {
-                    p[j] = shown.IsEmpty || shown[j] != 0
-                        ? T.CreateTruncating(dims.Scale) * TensorPrimitives.Dot(qn, k.Row<T>(batch * capacity + j).Slice(kvColumn, headDim))
-                        : T.NegativeInfinity;
-                    max = T.Max(max, p[j]);
+                    SoftmaxOverSeen(new Span<T>(p + (long)g * keys, keys), mask is null ? default : mask.Row<int>(batch));
                 }
 
-                Span<T> yn = y.Row<T>(row).Slice(column, headDim);
-                yn.Clear();
-                double sum = 0;
-                for (int j = 0; j < visible && !T.IsNegativeInfinity(max); j++)
-                {
-                    T weight = T.Exp(p[j] - max);
-                    sum += double.CreateTruncating(weight);
-                    TensorPrimitives.MultiplyAdd(v.Row<T>(batch * capacity + j).Slice(kvColumn, headDim), weight, yn, yn);
-                }
-
-                TensorPrimitives.Multiply(yn, T.CreateTruncating(sum > 0 ? 1 / sum : sum), yn);
+                GemmKernels.Run(group, headDim, keys, T.One, p, keys, false, vb, v.RowStride, false, T.Zero, yb, headDim);
             }
         });
+    }
+
+    /// <summary>Softmax over the keys that the mask, if there is one, shows; all zero when it shows none.</summary>
+    private static void SoftmaxOverSeen<T>(Span<T> scores, ReadOnlySpan<int> mask) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        for (int j = 0; j < mask.Length; j++)
+        {
+            scores[j] = mask[j] == 0 ? T.NegativeInfinity : scores[j];
+        }
+
+        T max = RowReduce.Max<T>(scores);
+        double sum = RowReduce.Exp(scores, scores, T.IsNegativeInfinity(max) ? T.Zero : max);
+        TensorPrimitives.Multiply(scores, T.CreateTruncating(sum == 0 ? 0 : 1 / sum), scores);
     }
 }

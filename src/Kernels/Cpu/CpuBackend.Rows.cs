@@ -12,19 +12,6 @@ public sealed partial class CpuBackend
     /// Runs body(first, end) over 0 .. rows - 1 in pieces of whole rows. Their size follows from the work alone, never from the
     /// number of threads, and no row is shared, so results do not depend on who runs what.
     /// </summary>
-    private void ForRows(long rows, long workPerRow, Action<long, long> body)
-    {
-        long rowsPerPiece = Math.Max(1, WorkPerPiece / Math.Max(1, workPerRow));
-        if (rows <= rowsPerPiece)
-        {
-            body(0, rows);
-            return;
-        }
-
-        team.For((rows + rowsPerPiece - 1) / rowsPerPiece, piece =>
-        {
-            long first = piece * rowsPerPiece;
-            body(first, Math.Min(rows, first + rowsPerPiece));
-        });
-    }
+    private void ForRows(long rows, long workPerRow, Action<long, long> body) =>
+        team.ForRanges(rows, Math.Max(1, WorkPerPiece / Math.Max(1, workPerRow)), body);
 }

@@ -1,5 +1,4 @@
 using System.Numerics;
-using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace NativeEngine.Kernels.Cpu;
@@ -98,43 +97,5 @@ internal static class RowReduce
 
         sum.Add(VectorMath.Exp(VectorMath.LoadPartial(x[i..], T.NegativeInfinity) - shifts));
         return sum.Total;
-    }
-
-    /// <summary>Sums in double of the lower and the upper halves of vectors of T.</summary>
-    private struct DoubleLanes
-    {
-        private Vector512<double> lower, upper;
-
-        public readonly double Total => Vector512.Sum(lower + upper);
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void Add<T>(Vector512<T> v)
-        {
-            if (typeof(T) == typeof(float))
-            {
-                lower += Vector512.WidenLower(v.AsSingle());
-                upper += Vector512.WidenUpper(v.AsSingle());
-            }
-            else
-            {
-                lower += v.AsDouble();
-            }
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void AddSquare<T>(Vector512<T> v, Vector512<double> center)
-        {
-            if (typeof(T) == typeof(float))
-            {
-                Vector512<double> low = Vector512.WidenLower(v.AsSingle()) - center, high = Vector512.WidenUpper(v.AsSingle()) - center;
-                lower = Vector512.FusedMultiplyAdd(low, low, lower);
-                upper = Vector512.FusedMultiplyAdd(high, high, upper);
-            }
-            else
-            {
-                Vector512<double> distance = v.AsDouble() - center;
-                lower = Vector512.FusedMultiplyAdd(distance, distance, lower);
-            }
-        }
     }
 }
