@@ -63,7 +63,7 @@ public interface IBackend : IDisposable
     /// (M,N) (M,K) (K,N), or the same with one batch extent in front of all three.</summary>
     void Gemm(Tensor c, Tensor a, Tensor b, bool transposeA = false, bool transposeB = false, double alpha = 1, double beta = 0);
 
-    /// <summary>h += x^T x: F64 master, products of an F32 x accumulated in F32 over short blocks of rows. h stays exactly symmetric. (D,D) (N,D)</summary>
+    /// <summary>h += x^T x of an F32 x into an F64 h, which stays exactly symmetric; the CPU multiplies in F64. (D,D) (N,D)</summary>
     void Gram(Tensor h, Tensor x);
 
     /// <summary>Eigendecomposition of a symmetric matrix, F64: a = vectors^T diag(values) vectors. Values ascend; ROW i of vectors

@@ -46,7 +46,7 @@ public sealed partial class CpuBackend
             throw new ArgumentException($"Gram: {h} += {x}^T {x}: an F64 matrix (D,D) and an F32 matrix (N,D) are needed");
         }
 
-        new GemmGram(GemmTiles<float>.For(Isa), x.Rows, x.Columns, (float*)x.Address, x.RowStride, (double*)h.Address, h.RowStride).Run(team);
+        new GemmGram(GemmTiles<double>.For(Isa), x.Rows, x.Columns, (float*)x.Address, x.RowStride, (double*)h.Address, h.RowStride).Run(team);
     }
 
     private unsafe void Gemm<T>(long batch, long m, long n, long k, T alpha, Tensor a, bool transposeA, Tensor b, bool transposeB, T beta, Tensor c)
