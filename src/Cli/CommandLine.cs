@@ -26,6 +26,7 @@ internal static class CommandLine
             DoctorCommand.Create(host),
             CompletionsCommand.Create(host),
         };
+        root.HelpName = "nativeengine";
         HelpText.Install(root, host,
         [
             "nativeengine demo",

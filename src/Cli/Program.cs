@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using NativeEngine.Cli;
+using NativeEngine.Cli.Output;
 
 using Interruption interruption = Interruption.OnSignals();
 CultureInfo.CurrentCulture = CultureInfo.CurrentUICulture = CultureInfo.InvariantCulture;
@@ -8,7 +9,7 @@ CultureInfo.DefaultThreadCurrentCulture = CultureInfo.DefaultThreadCurrentUICult
 
 // Own writers: UTF-8 whatever the locale says, results in one block, and no terminal set-up that most runs never need.
 using StreamWriter output = new(Console.OpenStandardOutput(), new UTF8Encoding(false));
-using StreamWriter error = new(Console.OpenStandardError(), new UTF8Encoding(false)) { AutoFlush = true };
+using StreamWriter error = new(new BestEffortStream(Console.OpenStandardError()), new UTF8Encoding(false)) { AutoFlush = true };
 if (OperatingSystem.IsWindows())
 {
     Console.OutputEncoding = Encoding.UTF8;

@@ -29,7 +29,7 @@ internal static class SliceCommand
         Option<string?> schedule = Checked.Text("--schedule", "FILE", "Widths per layer, as a SlicingConfig JSON of SliceGPT; replaces --sparsity");
         Option<bool> sliceHead = Checked.Flag("--slice-head", "Slice the last signal, the input of the head, too");
         Option<bool> rotateOnly = Checked.Flag("--rotate-only", "Rotate and delete nothing");
-        Option<bool> compat = Checked.Choice("--compat", "Reproduce the quirks of a reference implementation (default: none)", ("slicegpt", true));
+        Option<string?> compat = Checked.Choice<string?>("--compat", "Reproduce the quirks of a reference implementation (default: none)", ("slicegpt", "slicegpt"));
         Option<string?> eval = Checked.Text("--eval", "TEXT", "Measure the perplexity on TEXT before and after");
         Option<int> evalSeqLen = Checked.Integer("--eval-seqlen", "Tokens per evaluation window", Defaults.EvalSeqLen);
         Option<TokenizerChoice?> tokenizer = CommonOptions.Tokenizer();
@@ -60,7 +60,7 @@ internal static class SliceCommand
                 Schedule = parse.GetValue(schedule),
                 SliceHead = parse.GetValue(sliceHead),
                 RotateOnly = parse.GetValue(rotateOnly),
-                CompatSliceGpt = parse.GetValue(compat),
+                CompatSliceGpt = parse.GetValue(compat) == "slicegpt",
                 Eval = parse.GetValue(eval) is { } path ? source.Source(parse, path) : null,
                 EvalSeqLen = parse.GetValue(evalSeqLen),
                 Tokenizer = parse.GetValue(tokenizer),

@@ -21,6 +21,9 @@ internal sealed class CheckedOption<T> : Option<T>, IChecked
         HelpName = helpName;
         Description = description;
         Allowed = allowed;
+
+        // A list of ids, too, is one word.
+        Arity = ArgumentArity.ExactlyOne;
         CustomParser = argument =>
         {
             if (argument.Tokens.Count != 1 || !read(argument.Tokens[0].Value, out T value))

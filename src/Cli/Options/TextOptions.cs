@@ -18,7 +18,8 @@ internal sealed class TextOptions
         DefaultValueFactory = _ => Escape(Defaults.Join),
     };
 
-    private readonly Option<bool> rows = Checked.Choice("--rows", "Take rows as they are, or stripped of blanks at both ends (PTB)", ("keep", false), ("strip", true));
+    private readonly Option<string?> rows = Checked.Choice<string?>(
+        "--rows", "Take rows as they are, or stripped of blanks at both ends as PTB wants it (default: keep)", ("keep", "keep"), ("strip", "strip"));
 
     private readonly Option<string> field = new("--field")
     {
@@ -37,7 +38,7 @@ internal sealed class TextOptions
 
     /// <summary>The source at <paramref name="path"/>, read as the options say.</summary>
     public TextSource Source(ParseResult parse, string path) =>
-        new(path, Unescape(parse.GetRequiredValue(join)), parse.GetValue(rows), parse.GetRequiredValue(field));
+        new(path, Unescape(parse.GetRequiredValue(join)), parse.GetValue(rows) == "strip", parse.GetRequiredValue(field));
 
     private static string Escape(string text) => text.Replace(@"\", @"\\").Replace("\n", @"\n").Replace("\t", @"\t");
 

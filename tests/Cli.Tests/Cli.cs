@@ -1,0 +1,82 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace NativeEngine.Cli.Tests;
+
+/// <summary>How a run of the command line ended.</summary>
+internal sealed record Outcome(int Exit, string Out, string Error)
+{
+    /// <summary>The last line of standard output.</summary>
+    public JsonElement Json => JsonDocument.Parse(Out.TrimEnd('\n').Split('\n')[^1]).RootElement;
+}
+
+/// <summary>The command line inside the test process, with an engine made of results.</summary>
+internal static class Cli
+{
+    /// <summary>Runs <paramref name="args"/> against <paramref name="engine"/>; null is the engine that answers everything.</summary>
+    public static Outcome Run(string[] args, EngineCalls? engine = null, Interruption? interruption = null)
+    {
+        using StringWriter output = new(CultureInfo.InvariantCulture) { NewLine = "\n" };
+        using StringWriter error = new(CultureInfo.InvariantCulture) { NewLine = "\n" };
+        int exit = CommandLine.Run(args, new Host(output, error) { Engine = engine ?? Engine, Interruption = interruption ?? new() });
+        return new Outcome(exit, output.ToString(), error.ToString());
+    }
+
+    /// <summary>The same for a line without quoting.</summary>
+    public static Outcome Run(string line, EngineCalls? engine = null) => Run(line.Split(' ', StringSplitOptions.RemoveEmptyEntries), engine);
+
+    /// <summary>An engine in which <c>inspect</c> fails with <paramref name="exception"/>.</summary>
+    public static EngineCalls Failing(Exception exception) => Engine with { Inspect = (_, _) => throw exception };
+
+    public static LayerWidths Widths { get; } = new(8, 8, 32, 688, 256, 256, 256, 256);
+
+    public static EngineCalls Engine { get; } = new()
+    {
+        Inspect = (_, model) => new InspectResult { Command = "inspect", Model = model, ModelType = "llama", Parameters = 5_263_616, Layers = [Widths, Widths, Widths with { Ffn = 512 }], Macs64 = 300_000_000, WeightBytes = 10_527_232 },
+        Tokenize = (_, o) => new TokenizeResult { Command = "tokenize", Model = o.Model, Ids = [1, 22, 333], Tokenizer = "auto: tokenizer.json" },
+        Perplexity = (_, o) => new PerplexityResult { Command = "eval perplexity", Model = o.Model, Perplexity = 23.5, MeanNll = 3.157, Chunks = 70, Tokens = 35_840, TokensPerSecond = 12_345.6, Protocol = "slicegpt", Tokenizer = "auto: tokenizer.json" },
+        Slice = (_, o) => new SliceResult { Command = "slice", Model = o.Model, Output = o.Output, ParametersBefore = 5_263_616, ParametersAfter = 4_200_000, Samples = o.Samples, SeqLen = o.SeqLen, Layers = [Widths], Perplexity = new SlicePerplexity(23.5, 27.25), Phases = new Dictionary<string, double> { ["forward"] = 1.25 }, Tokenizer = "auto: tokenizer.json" },
+        Generate = (_, o) =>
+        {
+            o.OnText?.Invoke(" was");
+            o.OnText?.Invoke(" long");
+            return new GenerateResult { Command = "generate", Model = o.Model, Text = " was long", Ids = [5, 6], TokensPerSecond = 100, PromptSeconds = 0.5 };
+        },
+        Export = (_, o) => new ExportResult { Command = "export", Model = o.Model, Output = o.Output, Files = ["config.json", "model.safetensors"] },
+    };
+}
+
+/// <summary>A clock that stands still until told otherwise.</summary>
+internal sealed class StoppedClock : TimeProvider
+{
+    private DateTimeOffset now = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
+
+    public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+    public override DateTimeOffset GetUtcNow() => now;
+
+    public override long GetTimestamp() => now.Ticks;
+
+    public void Advance(double seconds) => now += TimeSpan.FromSeconds(seconds);
+}
+
+/// <summary>A folder that is gone after the test.</summary>
+internal sealed class TemporaryFolder : IDisposable
+{
+    private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("nativeengine-test-");
+
+    public string File(string name, string? content = null)
+    {
+        string path = Path.Combine(folder.FullName, name);
+        if (content is not null)
+        {
+            System.IO.File.WriteAllText(path, content);
+        }
+
+        return path;
+    }
+
+    public string FullName => folder.FullName;
+
+    public void Dispose() => folder.Delete(recursive: true);
+}

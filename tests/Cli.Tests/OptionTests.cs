@@ -1,0 +1,113 @@
+using NativeEngine.Kernels;
+
+namespace NativeEngine.Cli.Tests;
+
+/// <summary>What is typed is what the engine gets.</summary>
+public sealed class OptionTests
+{
+    [Fact]
+    public void Slice_has_the_defaults_of_the_engine()
+    {
+        Assert.Equal(new SliceOptions("m", "o", new TextSource("t.txt")), SliceOptionsOf("slice m o --calibration t.txt"));
+    }
+
+    [Fact]
+    public void Slice_takes_every_option()
+    {
+        TextSource Source(string path) => new(path, " ", true, "body");
+        Assert.Equal(
+            new SliceOptions("m", "o", Source("c.jsonl"))
+            {
+                Sparsity = 0.3,
+                Samples = 16,
+                SeqLen = 64,
+                Round = 1,
+                Orientation = Orientation.Random,
+                Schedule = "w.json",
+                SliceHead = true,
+                RotateOnly = true,
+                CompatSliceGpt = true,
+                Eval = Source("e.safetensors:ids:mask"),
+                EvalSeqLen = 128,
+                Tokenizer = TokenizerChoice.Slow,
+                Store = DType.F32,
+                Overwrite = true,
+                Seed = -7,
+            },
+            SliceOptionsOf(
+                "slice", "m", "o", "--calibration", "c.jsonl", "--sparsity", "0.3", "--samples", "16", "--seqlen", "64", "--round", "1", "--orientation", "random",
+                "--schedule", "w.json", "--slice-head", "--rotate-only", "--compat", "slicegpt", "--eval", "e.safetensors:ids:mask", "--eval-seqlen", "128",
+                "--tokenizer", "slow", "--store", "fp32", "--overwrite", "--seed", "-7", "--join", " ", "--rows", "strip", "--field", "body"));
+    }
+
+    [Theory]
+    [InlineData(@"\n", "\n")]
+    [InlineData(@"\t|\\n", "\t|\\n")]
+    [InlineData(@"a\x\", @"a\x\")]
+    [InlineData("", "")]
+    public void Join_knows_three_escapes(string typed, string meant)
+    {
+        Assert.Equal(meant, SliceOptionsOf("slice", "m", "o", "--calibration", "t", "--join", typed).Calibration.Join);
+    }
+
+    [Fact]
+    public void Perplexity_takes_every_option()
+    {
+        PerplexityOptions? seen = null;
+        EngineCalls engine = Cli.Engine with { Perplexity = (session, o) => Cli.Engine.Perplexity(session, seen = o) };
+        Cli.Run("eval perplexity m --text t", engine);
+        Assert.Equal(new PerplexityOptions("m", new TextSource("t")), seen);
+        Cli.Run("eval perplexity m --text t --protocol sparsegpt --seqlen 9 --batch 2 --max-chunks 3 --tokenizer file", engine);
+        Assert.Equal(
+            new PerplexityOptions("m", new TextSource("t")) { Protocol = PerplexityProtocol.SparseGpt, SeqLen = 9, Batch = 2, MaxChunks = 3, Tokenizer = TokenizerChoice.File },
+            seen);
+    }
+
+    [Fact]
+    public void Tokenize_and_export_take_every_option()
+    {
+        TokenizeOptions? tokenize = null;
+        ExportOptions? export = null;
+        EngineCalls engine = Cli.Engine with
+        {
+            Tokenize = (session, o) => Cli.Engine.Tokenize(session, tokenize = o),
+            Export = (session, o) => Cli.Engine.Export(session, export = o),
+        };
+        Cli.Run("tokenize m --file f --decode --no-special --tokenizer slow", engine);
+        Assert.Equal(new TokenizeOptions("m") { File = "f", Decode = true, NoSpecial = true, Tokenizer = TokenizerChoice.Slow }, tokenize);
+        Cli.Run("export m o --to hf --store bf16 --overwrite", engine);
+        Assert.Equal(new ExportOptions("m", "o") { Store = DType.BF16, Overwrite = true }, export);
+    }
+
+    [Fact]
+    public void Generate_takes_ids_and_penalty()
+    {
+        GenerateOptions? seen = null;
+        EngineCalls engine = Cli.Engine with { Generate = (session, o) => Cli.Engine.Generate(session, seen = o) };
+        Cli.Run(["generate", "m", "--prompt-ids", "1, 2,3", "--max-new-tokens", "5", "--ignore-eos", "--repetition-penalty", "1.5"], engine);
+        Assert.Equal([1, 2, 3], seen!.PromptIds);
+        Assert.Equal((5, true, 1.5, null), (seen.MaxNewTokens, seen.IgnoreEos, seen.RepetitionPenalty, seen.OnText));
+    }
+
+    [Fact]
+    public void A_prompt_may_look_like_anything()
+    {
+        GenerateOptions? seen = null;
+        EngineCalls engine = Cli.Engine with { Generate = (session, o) => Cli.Engine.Generate(session, seen = o) };
+        foreach (string prompt in (string[])["@file", "[x]", "-1", "", "a \n b", "slice"])
+        {
+            Assert.Equal(0, Cli.Run(["generate", "m", "--prompt", prompt], engine).Exit);
+            Assert.Equal(prompt, seen!.Prompt);
+        }
+    }
+
+    private static SliceOptions SliceOptionsOf(string line) => SliceOptionsOf(line.Split(' '));
+
+    private static SliceOptions SliceOptionsOf(params string[] args)
+    {
+        SliceOptions? seen = null;
+        Outcome outcome = Cli.Run(args, Cli.Engine with { Slice = (session, o) => Cli.Engine.Slice(session, seen = o) });
+        Assert.True(outcome.Exit == 0, outcome.Error);
+        return seen!;
+    }
+}

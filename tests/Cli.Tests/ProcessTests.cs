@@ -1,0 +1,121 @@
+using System.Diagnostics;
+
+namespace NativeEngine.Cli.Tests;
+
+/// <summary>What only a process of its own can show: signals, closed pipes, full disks, the environment.</summary>
+public sealed class ProcessTests
+{
+    private static readonly string Program = Path.Combine(AppContext.BaseDirectory, "nativeengine.dll");
+
+    [SkippableTheory]
+    [InlineData("TERM", 143)]
+    [InlineData("INT", 130)]
+    [InlineData("HUP", 129)]
+    public async Task Second_signal_ends_the_process_at_once(string signal, int exit)
+    {
+        using TemporaryFolder folder = new();
+        string pipe = folder.File("pipe");
+        using Process process = Shell($"mkfifo '{pipe}' && exec dotnet '{Program}' inspect m --config '{pipe}'");
+        await Started(process);
+        for (int i = 0; i < 2; i++)
+        {
+            Assert.False(process.HasExited);
+            Kill(process, signal);
+            await Task.Delay(500);
+        }
+
+        await process.WaitForExitAsync();
+        Assert.Equal(exit, process.ExitCode);
+    }
+
+    [SkippableFact]
+    public async Task Hangup_is_ignored_under_nohup()
+    {
+        using TemporaryFolder folder = new();
+        string pipe = folder.File("pipe");
+        using Process process = Shell($"mkfifo '{pipe}' && trap '' HUP && exec dotnet '{Program}' doctor --config '{pipe}'");
+        await Started(process);
+        Kill(process, "HUP");
+        Kill(process, "HUP");
+        await Task.Delay(300);
+        await File.WriteAllTextAsync(pipe, "{}");
+        await process.WaitForExitAsync();
+        Assert.Equal(0, process.ExitCode);
+    }
+
+    [SkippableTheory]
+    [InlineData("doctor | true; echo ${PIPESTATUS[0]}", "0")]
+    [InlineData("doctor > /dev/full; echo $?", "6")]
+    [InlineData("inspect 2> /dev/full; echo $?", "2")]
+    [InlineData("doctor --quiet 2>&- > /dev/null; echo $?", "0")]
+    [InlineData("doctor < /dev/null > /dev/null; echo $?", "0")]
+    public void Streams_may_be_closed_or_full(string command, string exit) => Assert.Equal(exit, Output($"dotnet '{Program}' {command}"));
+
+    [SkippableFact]
+    public void Missing_unicode_support_is_reported()
+    {
+        Assert.Equal("8", Output($"DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 dotnet '{Program}' doctor > /dev/null; echo $?"));
+    }
+
+    [SkippableFact]
+    public void Locale_changes_nothing()
+    {
+        string command = $"dotnet '{Program}' slice m o --calibration t --sparsity 1.5 2>&1";
+        Assert.Equal(Output(command), Output($"LC_ALL=tr_TR.UTF-8 LANG=de_DE.UTF-8 {command}"));
+    }
+
+    [SkippableFact]
+    public void File_size_limit_is_an_error_and_not_a_death()
+    {
+        using TemporaryFolder folder = new();
+        string pipe = folder.File("pipe");
+        Skip.If(Output("command -v prlimit; true").Length == 0, "prlimit is not installed");
+        string script = $$"""
+            mkfifo '{{pipe}}'
+            dotnet '{{Program}}' doctor --config '{{pipe}}' --log-file '{{folder.File("log")}}' > /dev/null 2>&1 &
+            sleep 1; prlimit --pid $! --fsize=64:64; echo '{}' > '{{pipe}}'; wait $!; echo $?
+            """;
+        Assert.Equal("6", Output(script));
+    }
+
+    private static Process Shell(string script)
+    {
+        Skip.If(OperatingSystem.IsWindows(), "needs a Unix shell");
+        ProcessStartInfo start = new("bash", ["-c", script]) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        Process process = Process.Start(start)!;
+        process.StandardInput.Close();
+        return process;
+    }
+
+    private static string Output(string script)
+    {
+        using Process process = Shell(script);
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return output.Trim();
+    }
+
+    // The handlers are the first thing in Main; from then on the signal's bit is in the mask of caught ones.
+    private static async Task Started(Process process)
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "reads /proc");
+        for (int i = 0; i < 200; i++)
+        {
+            string status = await File.ReadAllTextAsync($"/proc/{process.Id}/status");
+            string caught = status.Split('\n').First(line => line.StartsWith("SigCgt:", StringComparison.Ordinal))[7..].Trim();
+            if ((Convert.ToUInt64(caught, 16) & (1UL << 24)) != 0)
+            {
+                await Task.Delay(300);
+                return;
+            }
+
+            await Task.Delay(50);
+        }
+    }
+
+    private static void Kill(Process process, string signal)
+    {
+        using Process kill = Process.Start("kill", [$"-{signal}", $"{process.Id}"]);
+        kill.WaitForExit();
+    }
+}

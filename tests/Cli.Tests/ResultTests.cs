@@ -1,0 +1,116 @@
+using System.Text.Json;
+
+namespace NativeEngine.Cli.Tests;
+
+public sealed class ResultTests
+{
+    [Theory]
+    [InlineData("inspect m", "inspect")]
+    [InlineData("tokenize m --text a", "tokenize")]
+    [InlineData("eval perplexity m --text t", "eval perplexity")]
+    [InlineData("slice m o --calibration t", "slice")]
+    [InlineData("generate m --prompt a", "generate")]
+    [InlineData("generate m --prompt a --stream", "generate")]
+    [InlineData("export m o --to hf", "export")]
+    [InlineData("doctor", "doctor")]
+    [InlineData("demo", "demo")]
+    public void Json_is_the_last_line(string line, string command)
+    {
+        Outcome outcome = Cli.Run($"{line} --json");
+        Assert.True(outcome.Exit == 0, outcome.Error);
+        Assert.EndsWith("}\n", outcome.Out, StringComparison.Ordinal);
+        Assert.Equal(1, outcome.Json.GetProperty("schema").GetInt32());
+        Assert.Equal(command, outcome.Json.GetProperty("command").GetString());
+        Assert.True(outcome.Json.GetProperty("seconds").GetDouble() >= 0);
+        Assert.True(outcome.Json.GetProperty("peak_rss_bytes").GetInt64() > 1_000_000);
+    }
+
+    [Fact]
+    public void Inspect_as_text()
+    {
+        Assert.Equal(
+            """
+            model             m
+            family            llama
+            parameters        5,263,616
+            weights           10.5 MB
+            macs, 64 tokens   300,000,000
+
+            layers  heads  kv heads  head dim  ffn  attention in  out  mlp in  out
+            0..1        8         8        32  688           256  256     256  256
+            2           8         8        32  512           256  256     256  256
+
+            """.ReplaceLineEndings("\n"),
+            Cli.Run("inspect m").Out);
+    }
+
+    [Fact]
+    public void Slice_as_text()
+    {
+        Assert.Equal(
+            """
+            model             m
+            written to        o
+            parameters        5,263,616 -> 4,200,000 (-20.2 %)
+            perplexity        23.5000 -> 27.2500
+            calibration       128 windows of 2048 tokens
+            tokenizer         auto: tokenizer.json
+
+            layers  heads  kv heads  head dim  ffn  attention in  out  mlp in  out
+            0           8         8        32  688           256  256     256  256
+
+            phase    seconds
+            forward   1.25 s
+
+            """.ReplaceLineEndings("\n"),
+            Cli.Run("slice m o --calibration t").Out);
+    }
+
+    [Theory]
+    [InlineData("generate m --prompt a", " was long\n")]
+    [InlineData("generate m --prompt a --stream", " was long\n")]
+    [InlineData("tokenize m --text a", "ids               1 22 333\ntokenizer         auto: tokenizer.json\n")]
+    [InlineData("export m o --to hf", "model             m\nwritten to        o\nfiles             config.json, model.safetensors\n")]
+    public void Other_verbs_as_text(string line, string text) => Assert.Equal(text, Cli.Run(line).Out);
+
+    [Fact]
+    public void Notices_and_speed_go_to_standard_error_unless_quiet()
+    {
+        Assert.Equal(
+            """
+            note: device: cpu
+            note: 2 tokens, 100.0 tokens/s, prompt in 0.5 s
+
+            """.ReplaceLineEndings("\n"),
+            Cli.Run("generate m --prompt a").Error);
+        Assert.Empty(Cli.Run("generate m --prompt a --quiet").Error);
+        Assert.Empty(Cli.Run("generate m --prompt a --stream").Error);
+    }
+
+    [Fact]
+    public void Text_from_a_model_cannot_drive_the_terminal()
+    {
+        EngineCalls engine = Cli.Engine with
+        {
+            Generate = (session, o) => Cli.Engine.Generate(session, o with { OnText = null }) with { Text = "a\e]0;title\a\u202Eb\n\u009Bc é 😀" },
+        };
+        Assert.Equal("a\\u001B]0;title\\u0007\\u202Eb\n\\u009Bc é 😀\n", Cli.Run("generate m --prompt a", engine).Out);
+        Assert.DoesNotContain('\u009B', Cli.Run("generate m --prompt a --json", engine).Out);
+        Assert.Equal("a\e]0;title\a\u202Eb\n\u009Bc é 😀", Cli.Run("generate m --prompt a --json", engine).Json.GetProperty("text").GetString());
+    }
+
+    [Fact]
+    public void Numbers_that_are_not_finite_never_appear()
+    {
+        EngineCalls engine = Cli.Engine with
+        {
+            Perplexity = (session, o) => Cli.Engine.Perplexity(session, o) with { Perplexity = double.NaN, MeanNll = null, TokensPerSecond = double.PositiveInfinity },
+        };
+        JsonElement json = Cli.Run("eval perplexity m --text t --json", engine).Json;
+        Assert.Equal(JsonValueKind.Null, json.GetProperty("perplexity").ValueKind);
+        Assert.False(json.TryGetProperty("mean_nll", out _));
+        Assert.Equal(JsonValueKind.Null, json.GetProperty("tokens_per_second").ValueKind);
+        Assert.Contains("not finite", Cli.Run("eval perplexity m --text t", engine).Out, StringComparison.Ordinal);
+        Assert.DoesNotContain("NaN", Cli.Run("eval perplexity m --text t", engine).Out, StringComparison.Ordinal);
+    }
+}

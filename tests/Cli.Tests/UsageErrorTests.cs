@@ -1,0 +1,103 @@
+namespace NativeEngine.Cli.Tests;
+
+public sealed class UsageErrorTests
+{
+    [Theory]
+    [InlineData("", "a verb is missing")]
+    [InlineData("eval", "a verb is missing (allowed perplexity)")]
+    [InlineData("slise", "unknown verb 'slise'. did you mean 'slice'?")]
+    [InlineData("frobnicate", "unknown verb 'frobnicate'. see 'nativeengine --help'")]
+    [InlineData("eval perplexty m", "unknown verb 'perplexty'. did you mean 'perplexity'?")]
+    [InlineData("slice m o --calibration t --sparsty 0.5", "unknown option '--sparsty'. did you mean '--sparsity'?")]
+    [InlineData("slice m o --calibration t --activation-memory 1", "unknown option '--activation-memory'. see 'nativeengine slice --help'")]
+    [InlineData("inspect m extra", "unknown argument 'extra'")]
+    [InlineData("inspect", "Required argument 'MODEL' missing")]
+    [InlineData("slice m --calibration t", "Required argument 'OUT' missing")]
+    [InlineData("slice m o", "Option '--calibration' is required")]
+    [InlineData("eval perplexity m", "Option '--text' is required")]
+    [InlineData("eval perplexity m --text a --text b", "expects a single argument")]
+    [InlineData("eval perplexity m --text t --batch", "Required argument missing for option: '--batch'")]
+    [InlineData("tokenize m", "exactly one of --text and --file is needed")]
+    [InlineData("tokenize m --text a --file b", "exactly one of --text and --file is needed")]
+    [InlineData("generate m", "exactly one of --prompt and --prompt-ids is needed")]
+    [InlineData("export m o", "Option '--to' is required")]
+    [InlineData("completions tcsh", "'tcsh'")]
+    public void Wrong_command_line(string line, string message)
+    {
+        Outcome outcome = Cli.Run(line);
+        Assert.Equal(2, outcome.Exit);
+        Assert.Matches(@"^error NE200\d: ", outcome.Error);
+        Assert.Contains(message, outcome.Error, StringComparison.Ordinal);
+        Assert.Single(outcome.Error.TrimEnd('\n').Split('\n'));
+        Assert.Empty(outcome.Out);
+    }
+
+    [Theory]
+    [InlineData("slice m o --calibration t", "--sparsity", "1", "0 <= x < 1")]
+    [InlineData("slice m o --calibration t", "--sparsity", "-0.1", "0 <= x < 1")]
+    [InlineData("slice m o --calibration t", "--sparsity", "NaN", "0 <= x < 1")]
+    [InlineData("slice m o --calibration t", "--sparsity", "0,25", "0 <= x < 1")]
+    [InlineData("slice m o --calibration t", "--sparsity", "a lot", "0 <= x < 1")]
+    [InlineData("slice m o --calibration t", "--round", "0", "a whole number, 1 or more")]
+    [InlineData("slice m o --calibration t", "--samples", "0", "a whole number, 1 or more")]
+    [InlineData("slice m o --calibration t", "--samples", "1.5", "a whole number, 1 or more")]
+    [InlineData("slice m o --calibration t", "--seqlen", "99999999999", "a whole number, 1 or more")]
+    [InlineData("slice m o --calibration t", "--eval-seqlen", "-1", "a whole number, 1 or more")]
+    [InlineData("slice m o --calibration t", "--orientation", "PCA", "pca, random")]
+    [InlineData("slice m o --calibration t", "--compat", "llm-pruner", "slicegpt")]
+    [InlineData("slice m o --calibration t", "--store", "int8", "fp32, bf16, fp16")]
+    [InlineData("slice m o --calibration t", "--seed", "x", "a whole number")]
+    [InlineData("slice m o --calibration t", "--rows", "trim", "keep, strip")]
+    [InlineData("eval perplexity m --text t", "--protocol", "gptq", "slicegpt, llm-pruner, sparsegpt")]
+    [InlineData("eval perplexity m --text t", "--max-chunks", "0", "a whole number, 1 or more")]
+    [InlineData("eval perplexity m --text t", "--batch", "0", "a whole number, 1 or more")]
+    [InlineData("eval perplexity m --text t", "--tokenizer", "fast", "auto, file, slow")]
+    [InlineData("generate m --prompt a", "--max-new-tokens", "0", "a whole number, 1 or more")]
+    [InlineData("generate m --prompt a", "--repetition-penalty", "0", "x > 0")]
+    [InlineData("generate m --prompt a", "--temperature", "-1", "x >= 0")]
+    [InlineData("generate m", "--prompt-ids", "1,,2", "whole numbers with commas between them")]
+    [InlineData("inspect m", "--threads", "0", "a whole number from 1 to 1024")]
+    [InlineData("inspect m", "--device", "gpu", "cpu, cuda, cuda:n")]
+    [InlineData("inspect m", "--device", "cuda:-1", "cpu, cuda, cuda:n")]
+    [InlineData("inspect m", "--dtype", "f32", "fp32, bf16, fp16")]
+    [InlineData("export m o", "--to", "onnx", "hf, hf-padded, gguf")]
+    public void Value_out_of_range(string line, string option, string value, string allowed)
+    {
+        Outcome outcome = Cli.Run([.. line.Split(' '), option, value, "--json"]);
+        Assert.Equal(2, outcome.Exit);
+        Assert.Contains($"(key: {option}, found '{value}', allowed {allowed})", outcome.Error, StringComparison.Ordinal);
+
+        System.Text.Json.JsonElement error = outcome.Json.GetProperty("error");
+        Assert.Equal("NE2002", error.GetProperty("code").GetString());
+        Assert.Equal(2, error.GetProperty("exit").GetInt32());
+        Assert.Equal(option, error.GetProperty("key").GetString());
+        Assert.Equal(allowed, error.GetProperty("expected").GetString());
+    }
+
+    [Theory]
+    [InlineData("inspect m --dtype bf16", 4, "NE4901", "--dtype")]
+    [InlineData("eval perplexity m --text t --dtype fp16 --device cpu", 4, "NE4901", "--dtype")]
+    [InlineData("generate m --prompt a --temperature 0.7", 4, "NE4901", "--temperature")]
+    [InlineData("generate m --prompt a --beams 4", 4, "NE4901", "--beams")]
+    [InlineData("generate m --prompt a --top-k 5", 4, "NE4902", "--top-k")]
+    [InlineData("generate m --prompt a --top-p 0.5", 4, "NE4902", "--top-p")]
+    [InlineData("generate m --prompt a --chat", 4, "NE4902", "--chat")]
+    [InlineData("export m o --to gguf", 4, "NE4901", "--to")]
+    [InlineData("export m o --to hf-padded", 4, "NE4901", "--to")]
+    [InlineData("inspect m --device cuda", 8, "NE8001", "--device")]
+    [InlineData("inspect m --device cuda:1 --dtype bf16", 8, "NE8001", "--device")]
+    public void Known_option_that_cannot_be_served_is_refused(string line, int exit, string code, string option)
+    {
+        Outcome outcome = Cli.Run(line);
+        Assert.Equal(exit, outcome.Exit);
+        Assert.StartsWith($"error {code}: ", outcome.Error, StringComparison.Ordinal);
+        Assert.Contains(option, outcome.Error, StringComparison.Ordinal);
+        Assert.Empty(outcome.Out);
+    }
+
+    [Fact]
+    public void Values_that_ask_for_nothing_new_are_accepted()
+    {
+        Assert.Equal(0, Cli.Run("generate m --prompt a --temperature 0 --top-p 1 --beams 1 --dtype fp32 --device cpu").Exit);
+    }
+}
