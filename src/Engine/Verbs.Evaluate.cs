@@ -74,7 +74,7 @@ public static partial class Verbs
     public static GenerateResult Generate(Session session, GenerateOptions options)
     {
         using CausalModel model = Open(session, options.Model);
-        Tokenizer? tokenizer = options.PromptIds is null || Tokenizer.Exists(options.Model)
+        Tokenizer? tokenizer = options.PromptIds is null || TokenizerFolder.Exists(options.Model)
             ? Tokenizer.Load(options.Model, options.Tokenizer ?? TokenizerChoice.Auto, session.Reporter)
             : null;
         IReadOnlyList<int> prompt = options.PromptIds ?? tokenizer!.Encode(options.Prompt ?? "", addSpecial: true);

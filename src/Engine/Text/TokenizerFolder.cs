@@ -9,6 +9,10 @@ internal static class TokenizerFolder
     private const string VocabFileName = "vocab.json";
     private const string MergesFileName = "merges.txt";
 
+    /// <summary>Whether <see cref="Load"/> finds files to read.</summary>
+    public static bool Exists(string folder) =>
+        ((string[])[TokenizerJson.FileName, SentencePieceModel.FileName, VocabFileName]).Any(name => File.Exists(Path.Combine(folder, name)));
+
     public static Tokenizer Load(string folder, TokenizerChoice choice, IReporter reporter)
     {
         string json = Path.Combine(folder, TokenizerJson.FileName);
