@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using NativeEngine.Spec;
 
 namespace NativeEngine;
 
@@ -21,17 +22,6 @@ public abstract record RunResult
     public long PeakRssBytes { get; set; }
 }
 
-/// <summary>The widths of one decoder layer.</summary>
-/// <param name="Heads">query heads</param>
-/// <param name="KvHeads">key and value heads</param>
-/// <param name="HeadDim">width of one head</param>
-/// <param name="Ffn">intermediate width of the MLP</param>
-/// <param name="AttentionInput">residual width that q, k, v read</param>
-/// <param name="AttentionOutput">residual width that o writes</param>
-/// <param name="MlpInput">residual width that the MLP reads</param>
-/// <param name="MlpOutput">residual width that the MLP writes</param>
-public sealed record LayerWidths(int Heads, int KvHeads, int HeadDim, int Ffn, int AttentionInput, int AttentionOutput, int MlpInput, int MlpOutput);
-
 /// <summary>Result of <c>inspect</c>.</summary>
 public sealed record InspectResult : RunResult
 {
@@ -42,7 +32,7 @@ public sealed record InspectResult : RunResult
     public required long Parameters { get; init; }
 
     /// <summary>One entry per decoder layer.</summary>
-    public required IReadOnlyList<LayerWidths> Layers { get; init; }
+    public required IReadOnlyList<LayerShape> Layers { get; init; }
 
     /// <summary>Multiply-accumulates of a forward over 64 tokens (LLM-Pruner's count); the JSON field is macs_64.</summary>
     [JsonPropertyName("macs_64")]
@@ -118,7 +108,7 @@ public sealed record SliceResult : RunResult
     public required int SeqLen { get; init; }
 
     /// <summary>One entry per decoder layer.</summary>
-    public required IReadOnlyList<LayerWidths> Layers { get; init; }
+    public required IReadOnlyList<LayerShape> Layers { get; init; }
 
     /// <summary>Of the weights as stored; null without --eval.</summary>
     public SlicePerplexity? Perplexity { get; init; }

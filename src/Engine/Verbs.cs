@@ -1,23 +1,65 @@
+using NativeEngine.Evaluate;
+using NativeEngine.Export;
+using NativeEngine.Kernels;
+using NativeEngine.Model;
+
 namespace NativeEngine;
 
 /// <summary>The engine's calls: one options record in, one result record out. The command line and the C ABI are two skins over these.</summary>
-public static class Verbs
+public static partial class Verbs
 {
-    /// <summary>Reads the header of every shard and reports shapes, parameters and cost. Reads no weights.</summary>
-    public static InspectResult Inspect(Session session, string model) => throw new InvalidOperationException("not written yet");
+    /// <summary>Reads config.json and the header of every shard and reports shapes, parameters and cost. Reads no weights.</summary>
+    public static InspectResult Inspect(Session session, string model)
+    {
+        using CausalModel opened = Open(session, model);
+        return new InspectResult
+        {
+            Command = "inspect",
+            Model = model,
+            ModelType = opened.Spec.ModelType,
+            Parameters = opened.Spec.ParameterCount(),
+            Layers = opened.Spec.Layers,
+            Macs64 = Cost.Macs(opened.Spec, 64),
+            WeightBytes = opened.Checkpoint.WeightBytes,
+        };
+    }
 
-    /// <summary>Encodes a text or a file.</summary>
-    public static TokenizeResult Tokenize(Session session, TokenizeOptions options) => throw new InvalidOperationException("not written yet");
+    /// <summary>Writes the model as a Hugging Face folder, with its weights in another type where asked. A sliced model keeps its nativeengine block.</summary>
+    public static ExportResult Export(Session session, ExportOptions options)
+    {
+        using CausalModel model = Open(session, options.Model);
+        session.Phase("export", model.Spec.Layers.Count);
+        using var writer = new ModelFolderWriter(
+            session.Backend, model, model.Spec, options.Store, model.Spec.Shortcuts ? "slicegpt" : null, options.Output, options.Overwrite);
+        foreach (Spec.Parameter p in model.Spec.Parameters())
+        {
+            session.Cancel.ThrowIfCancellationRequested();
+            using Tensor value = session.Backend.Alloc(DType.F32, p.Shape);
+            model.Checkpoint.Read(session.Backend, model.Checkpoint.Tensors[p.Name], value);
+            writer.Write(p.Role, p.Layer, p.IsBias, value);
+            if (p.Layer >= 0)
+            {
+                session.Reporter.Step(p.Layer + 1, $"layer {p.Layer}");
+            }
+        }
 
-    /// <summary>Measures perplexity.</summary>
-    public static PerplexityResult Perplexity(Session session, PerplexityOptions options) => throw new InvalidOperationException("not written yet");
+        IReadOnlyList<string> files = writer.Commit(new()
+        {
+            ["command"] = "export",
+            ["model"] = options.Model,
+            ["store"] = options.Store?.ToString(),
+        });
+        return new ExportResult { Command = "export", Model = options.Model, Output = options.Output, Files = files };
+    }
 
-    /// <summary>Slices a model (SliceGPT).</summary>
-    public static SliceResult Slice(Session session, SliceOptions options) => throw new InvalidOperationException("not written yet");
+    private static CausalModel Open(Session session, string folder)
+    {
+        CausalModel model = CausalModel.Open(session.Backend, folder, DType.F32, session.WeightMemory);
+        foreach (string notice in model.Checkpoint.Notices)
+        {
+            session.Reporter.Notice(notice);
+        }
 
-    /// <summary>Continues a prompt.</summary>
-    public static GenerateResult Generate(Session session, GenerateOptions options) => throw new InvalidOperationException("not written yet");
-
-    /// <summary>Writes the model as a stock Hugging Face folder.</summary>
-    public static ExportResult Export(Session session, ExportOptions options) => throw new InvalidOperationException("not written yet");
+        return model;
+    }
 }

@@ -63,7 +63,7 @@ public interface IBackend : IDisposable
     /// (M,N) (M,K) (K,N), or the same with one batch extent in front of all three.</summary>
     void Gemm(Tensor c, Tensor a, Tensor b, bool transposeA = false, bool transposeB = false, double alpha = 1, double beta = 0);
 
-    /// <summary>h += x^T x: F64 master, products of an F32 x accumulated in F32 over short blocks of rows. h stays exactly symmetric. (D,D) (N,D)</summary>
+    /// <summary>h += x^T x of an F32 x into an F64 h, which stays exactly symmetric; the CPU multiplies in F64. (D,D) (N,D)</summary>
     void Gram(Tensor h, Tensor x);
 
     /// <summary>Eigendecomposition of a symmetric matrix, F64: a = vectors^T diag(values) vectors. Values ascend; ROW i of vectors
@@ -80,6 +80,9 @@ public interface IBackend : IDisposable
 
     /// <summary>y += x. (N,D) (N,D)</summary>
     void Add(Tensor y, Tensor x);
+
+    /// <summary>Rows of y whose mask is 0 become 0. (N,D) I32(N)</summary>
+    void ZeroMasked(Tensor y, Tensor mask);
 
     // == norms ==
 

@@ -6,7 +6,7 @@ public enum Op
 #pragma warning disable CS1591 // each name is documented at the method of the same name in IBackend
     Copy, Zero, Transpose, AllFinite,
     Gemm, Gram, SymEig, Qr,
-    AddBias, Add,
+    AddBias, Add, ZeroMasked,
     RmsNorm, LayerNorm,
     Embed, Rope, Attention,
     Activate, ActivateGated,

@@ -1,16 +1,95 @@
+using System.Numerics;
+using System.Numerics.Tensors;
+
 namespace NativeEngine.Kernels.Cpu;
 
 public sealed partial class CpuBackend
 {
     /// <inheritdoc/>
-    public void Copy(Tensor y, Tensor x) => throw new InvalidOperationException("not written yet");
+    public void Copy(Tensor y, Tensor x)
+    {
+        Check.SameSize(Op.Copy, y, x);
+        Check.That(y.DType.IsFloat() == x.DType.IsFloat(), Op.Copy, "there is no conversion between floats and integers", y, x);
+        ForRows(x.Rows, x.Columns, (first, end) =>
+        {
+            for (long n = first; n < end; n++)
+            {
+                Conversion.Row(y, x, n);
+            }
+        });
+    }
 
     /// <inheritdoc/>
-    public void Zero(Tensor y) => throw new InvalidOperationException("not written yet");
+    public unsafe void Zero(Tensor y)
+    {
+        long rowBytes = y.Columns * y.DType.Size(), strideBytes = y.RowStride * y.DType.Size();
+        ForRows(y.Rows, y.Columns, (first, end) =>
+        {
+            for (long n = first; n < end; n++)
+            {
+                new Span<byte>((byte*)y.Address + n * strideBytes, checked((int)rowBytes)).Clear();
+            }
+        });
+    }
 
     /// <inheritdoc/>
-    public void Transpose(Tensor y, Tensor x) => throw new InvalidOperationException("not written yet");
+    public void Transpose(Tensor y, Tensor x)
+    {
+        Check.SameFloats(Op.Transpose, y, x);
+        Check.That(y.Rows == x.Columns && y.Columns == x.Rows, Op.Transpose, "y must have the columns of x as rows", y, x);
+        if (x.DType == DType.F32)
+        {
+            Transpose<float>(y, x);
+        }
+        else
+        {
+            Transpose<double>(y, x);
+        }
+    }
 
     /// <inheritdoc/>
-    public bool AllFinite(Tensor x) => throw new InvalidOperationException("not written yet");
+    public bool AllFinite(Tensor x)
+    {
+        Check.SameFloats(Op.AllFinite, x);
+        return x.DType == DType.F32 ? AllFinite<float>(x) : AllFinite<double>(x);
+    }
+
+    /// <summary>In square tiles, so that the cache lines of a tile are in use on both sides until it is done.</summary>
+    private unsafe void Transpose<T>(Tensor y, Tensor x) where T : unmanaged
+    {
+        const long Tile = 32;
+        T* yData = (T*)y.Address, xData = (T*)x.Address;
+        ForRows((y.Rows + Tile - 1) / Tile, 4 * Tile * y.Columns, (first, end) =>
+        {
+            for (long d0 = first * Tile; d0 < Math.Min(end * Tile, y.Rows); d0 += Tile)
+            {
+                for (long n0 = 0; n0 < y.Columns; n0 += Tile)
+                {
+                    for (long d = d0; d < Math.Min(d0 + Tile, y.Rows); d++)
+                    {
+                        for (long n = n0; n < Math.Min(n0 + Tile, y.Columns); n++)
+                        {
+                            yData[d * y.RowStride + n] = xData[n * x.RowStride + d];
+                        }
+                    }
+                }
+            }
+        });
+    }
+
+    private bool AllFinite<T>(Tensor x) where T : unmanaged, INumber<T>
+    {
+        int found = 0;
+        ForRows(x.Rows, x.Columns, (first, end) =>
+        {
+            for (long n = first; n < end && Volatile.Read(ref found) == 0; n++)
+            {
+                if (!TensorPrimitives.IsFiniteAll<T>(x.Row<T>(n)))
+                {
+                    Volatile.Write(ref found, 1);
+                }
+            }
+        });
+        return found == 0;
+    }
 }

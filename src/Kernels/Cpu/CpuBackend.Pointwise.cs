@@ -1,10 +1,55 @@
+using System.Numerics;
+using System.Numerics.Tensors;
+
 namespace NativeEngine.Kernels.Cpu;
 
 public sealed partial class CpuBackend
 {
     /// <inheritdoc/>
-    public void AddBias(Tensor y, Tensor b) => throw new InvalidOperationException("not written yet");
+    public void AddBias(Tensor y, Tensor b)
+    {
+        Check.SameFloats(Op.AddBias, y, b);
+        Check.OnePerColumn(Op.AddBias, y, b);
+        if (y.DType == DType.F32)
+        {
+            AddBias<float>(y, b);
+        }
+        else
+        {
+            AddBias<double>(y, b);
+        }
+    }
 
     /// <inheritdoc/>
-    public void Add(Tensor y, Tensor x) => throw new InvalidOperationException("not written yet");
+    public void Add(Tensor y, Tensor x)
+    {
+        Check.SameFloats(Op.Add, y, x);
+        Check.SameSize(Op.Add, y, x);
+        if (y.DType == DType.F32)
+        {
+            Add<float>(y, x);
+        }
+        else
+        {
+            Add<double>(y, x);
+        }
+    }
+
+    private void AddBias<T>(Tensor y, Tensor b) where T : unmanaged, INumber<T> => ForRows(y.Rows, y.Columns, (first, end) =>
+    {
+        for (long n = first; n < end; n++)
+        {
+            Span<T> row = y.Row<T>(n);
+            TensorPrimitives.Add(row, b.Row<T>(0), row);
+        }
+    });
+
+    private void Add<T>(Tensor y, Tensor x) where T : unmanaged, INumber<T> => ForRows(y.Rows, y.Columns, (first, end) =>
+    {
+        for (long n = first; n < end; n++)
+        {
+            Span<T> row = y.Row<T>(n);
+            TensorPrimitives.Add(row, x.Row<T>(n), row);
+        }
+    });
 }

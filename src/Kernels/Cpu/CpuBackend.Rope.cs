@@ -1,7 +1,60 @@
+using System.Numerics;
+using System.Runtime.Intrinsics;
+
 namespace NativeEngine.Kernels.Cpu;
 
 public sealed partial class CpuBackend
 {
     /// <inheritdoc/>
-    public void Rope(Tensor x, Tensor cos, Tensor sin, Tensor positions, int headDim) => throw new InvalidOperationException("not written yet");
+    public void Rope(Tensor x, Tensor cos, Tensor sin, Tensor positions, int headDim)
+    {
+        Check.SameFloats(Op.Rope, x, cos, sin);
+        Check.SameSize(Op.Rope, cos, sin);
+        Check.That(headDim > 0 && x.Columns % headDim == 0, Op.Rope, $"the columns must be heads of {headDim}", x);
+        Check.That(2 * cos.Columns <= headDim, Op.Rope, $"a head of {headDim} must hold two halves of the rotated dimensions", x, cos);
+        Check.OnePerRow(Op.Rope, x, positions);
+        Check.InRange(Op.Rope, positions, 0, cos.Rows);
+        if (x.DType == DType.F32)
+        {
+            Rope<float>(x, cos, sin, positions, headDim);
+        }
+        else
+        {
+            Rope<double>(x, cos, sin, positions, headDim);
+        }
+    }
+
+    private void Rope<T>(Tensor x, Tensor cos, Tensor sin, Tensor positions, int headDim)
+        where T : unmanaged, INumber<T> => ForRows(x.Rows, 3 * x.Columns, (first, end) =>
+    {
+        int half = (int)cos.Columns;
+        ReadOnlySpan<int> position = positions.AsSpan<int>();
+        for (long n = first; n < end; n++)
+        {
+            Span<T> row = x.Row<T>(n);
+            ReadOnlySpan<T> c = cos.Row<T>(position[(int)n]), s = sin.Row<T>(position[(int)n]);
+            for (int head = 0; head < row.Length; head += headDim)
+            {
+                Rotate(row.Slice(head, half), row.Slice(head + half, half), c, s);
+            }
+        }
+    });
+
+    /// <summary>(a, b) = (a cos - b sin, b cos + a sin), element by element.</summary>
+    private static void Rotate<T>(Span<T> a, Span<T> b, ReadOnlySpan<T> cos, ReadOnlySpan<T> sin) where T : unmanaged, INumber<T>
+    {
+        int i = 0;
+        for (; i <= a.Length - Vector256<T>.Count; i += Vector256<T>.Count)
+        {
+            Vector256<T> c = Vector256.Create(cos[i..]), s = Vector256.Create(sin[i..]);
+            Vector256<T> x = Vector256.Create<T>(a[i..]), y = Vector256.Create<T>(b[i..]);
+            (x * c - y * s).CopyTo(a[i..]);
+            (y * c + x * s).CopyTo(b[i..]);
+        }
+
+        for (; i < a.Length; i++)
+        {
+            (a[i], b[i]) = (a[i] * cos[i] - b[i] * sin[i], b[i] * cos[i] + a[i] * sin[i]);
+        }
+    }
 }

@@ -1,0 +1,120 @@
+using System.Diagnostics;
+using System.Text.Json.Serialization;
+using NativeEngine.Kernels;
+using NativeEngine.Kernels.Cpu;
+using NativeEngine.Model;
+
+namespace NativeEngine.Bench;
+
+/// <summary>Result of <c>bench decode</c>.</summary>
+public sealed record DecodeBenchResult : RunResult
+{
+    /// <summary>Threads that worked.</summary>
+    public required int Threads { get; init; }
+
+    /// <summary>Tokens of the prompt.</summary>
+    public required int PromptTokens { get; init; }
+
+    /// <summary>Tokens decoded one by one.</summary>
+    public required int NewTokens { get; init; }
+
+    /// <summary>Prompt tokens per second.</summary>
+    public required double PromptTokensPerSecond { get; init; }
+
+    /// <summary>New tokens per second, best of the repetitions.</summary>
+    public required double TokensPerSecond { get; init; }
+
+    /// <summary>Bytes of weights that every new token reads, times tokens per second.</summary>
+    public required double WeightGigabytesPerSecond { get; init; }
+
+    /// <summary>What the same threads reach reading memory and doing nothing else.</summary>
+    public required double ReadGigabytesPerSecond { get; init; }
+
+    /// <summary>Share of that bandwidth; above one where the weights fit the caches.</summary>
+    public required double ShareOfBandwidth { get; init; }
+}
+
+/// <summary>Greedy decoding with the cache, batch 1, against the memory bandwidth that bounds it.</summary>
+public static class DecodeBench
+{
+    private const int Repetitions = 3;
+
+    /// <summary>Decodes <paramref name="newTokens"/> behind a random prompt of <paramref name="promptTokens"/>.</summary>
+    /// <param name="session">device and threads</param>
+    /// <param name="folder">a model folder, or null for random weights in the shape of <paramref name="shape"/></param>
+    /// <param name="shape">name under models/shapes</param>
+    /// <param name="promptTokens">tokens of the prompt</param>
+    /// <param name="newTokens">tokens to decode</param>
+    public static DecodeBenchResult Run(Session session, string? folder, string shape, int promptTokens, int newTokens)
+    {
+        string? made = folder is null ? Directory.CreateTempSubdirectory("nativeengine-bench-").FullName : null;
+        try
+        {
+            if (made is not null)
+            {
+                folder = Path.Combine(made, "dense");
+                SyntheticModel.Write(session.Backend, shape, folder);
+            }
+
+            using CausalModel model = CausalModel.Open(session.Backend, folder!, DType.F32, session.WeightMemory);
+            using var generator = new Generator(session, model);
+            int[] prompt = SyntheticModel.Tokens(model.Spec.Vocab, 1, promptTokens).Ids;
+            double decode = 0, prefill = 0;
+            for (int i = 0; i < Repetitions; i++)
+            {
+                GeneratedTokens g = generator.Greedy(prompt, newTokens, ignoreEos: true);
+                decode = Math.Max(decode, g.TokensPerSecond);
+                prefill = Math.Max(prefill, promptTokens / g.PromptSeconds);
+            }
+
+            // The embedding is looked up, not read through, unless it is the head as well.
+            long bytes = DType.F32.Size() * (model.Spec.ParameterCount() - (model.Spec.TiedHead ? 0 : (long)model.Spec.Vocab * model.Spec.EmbedWidth));
+            int threads = ((CpuBackend)session.Backend).Threads;
+            double read = ReadBandwidth(session.Backend, threads);
+            return new DecodeBenchResult
+            {
+                Command = "bench decode",
+                Model = made is null ? folder : shape,
+                Threads = threads,
+                PromptTokens = promptTokens,
+                NewTokens = newTokens,
+                PromptTokensPerSecond = prefill,
+                TokensPerSecond = decode,
+                WeightGigabytesPerSecond = bytes * decode / 1e9,
+                ReadGigabytesPerSecond = read,
+                ShareOfBandwidth = bytes * decode / 1e9 / read,
+            };
+        }
+        finally
+        {
+            if (made is not null)
+            {
+                Directory.Delete(made, recursive: true);
+            }
+        }
+    }
+
+    /// <summary>GB/s of summing 512 MiB, best of five.</summary>
+    private static unsafe double ReadBandwidth(IBackend backend, int threads)
+    {
+        using Tensor t = backend.Alloc(DType.F32, new Shape(1L << 27));
+        backend.Zero(t);
+        nint address = t.Address;
+        long part = (1L << 27) / threads;
+        double best = double.MaxValue;
+        for (int i = 0; i < 5; i++)
+        {
+            long start = Stopwatch.GetTimestamp();
+            Parallel.For(0, threads, new ParallelOptions { MaxDegreeOfParallelism = threads }, p =>
+                System.Numerics.Tensors.TensorPrimitives.Sum(new ReadOnlySpan<float>((float*)address + p * part, (int)part)));
+            best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
+        }
+
+        return t.Bytes / best / 1e9;
+    }
+}
+
+/// <summary>JSON of the decode benchmark.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(DecodeBenchResult))]
+public sealed partial class DecodeBenchJson : JsonSerializerContext;

@@ -1,0 +1,122 @@
+using System.Buffers;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace NativeEngine.Checkpoints;
+
+/// <summary>
+/// nativeengine.manifest.json: size and SHA-256 of every file of an output, what wrote it, and the effective configuration.
+/// It is written last, so a folder whose manifest is missing or does not match is not a finished output.
+/// </summary>
+public static class Manifest
+{
+    /// <summary>Name of the file.</summary>
+    public const string FileName = "nativeengine.manifest.json";
+
+    /// <summary>
+    /// Compares <paramref name="folder"/> with its manifest, reading every byte. Returns what is wrong, one line each; empty when
+    /// all is well. Errors: NE3045 the manifest is not one, NE5001 no such folder, NE5002 I/O.
+    /// </summary>
+    public static IReadOnlyList<string> Verify(string folder)
+    {
+        var model = new ModelFolder(folder);
+        if (model.Find(FileName) is not string path)
+        {
+            return [$"{FileName}: missing"];
+        }
+
+        List<string> problems = [];
+        HashSet<string> listed = [FileName];
+        foreach ((string name, long size, string sha256) in Read(path))
+        {
+            listed.Add(name);
+            if (!IsPlainName(name))
+            {
+                problems.Add($"{Untrusted.Quote(name)}: not a plain file name");
+            }
+            else if (model.Find(name) is not string file)
+            {
+                problems.Add($"{name}: missing");
+            }
+            else if (Digest(file) is var found && found != (size, sha256))
+            {
+                problems.Add(found.Size != size ? $"{name}: {found.Size} bytes, the manifest says {size}" : $"{name}: the content differs (sha256 {found.Sha256})");
+            }
+        }
+
+        return [.. problems, .. model.Names().Where(name => !listed.Contains(name)).Select(name => $"{Untrusted.Quote(name)}: not in the manifest")];
+    }
+
+    /// <summary>The manifest of files that are complete in <paramref name="folder"/>.</summary>
+    internal static byte[] Build(string folder, IEnumerable<string> names, JsonObject configuration)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer, ShardPlan.JsonOptions with { Indented = true }))
+        {
+            json.WriteStartObject();
+            json.WriteNumber("schema", 1);
+            json.WriteString("engine", "NativeEngine");
+            json.WriteString("version", typeof(Manifest).Assembly.GetName().Version!.ToString(3));
+            json.WriteString("created", DateTime.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture));
+            json.WritePropertyName("configuration");
+            configuration.WriteTo(json);
+            json.WriteStartObject("files");
+            foreach (string name in names.Order(StringComparer.Ordinal))
+            {
+                (long size, string sha256) = Digest(Path.Combine(folder, name));
+                json.WriteStartObject(name);
+                json.WriteNumber("size", size);
+                json.WriteString("sha256", sha256);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndObject();
+            json.WriteEndObject();
+        }
+
+        return [.. buffer.WrittenSpan, (byte)'\n'];
+    }
+
+    /// <summary>True for a name that stays in its folder under the path rules of Unix and of Windows.</summary>
+    internal static bool IsPlainName(string name) =>
+        name.Length is > 0 and <= 255 && name is not ("." or "..") && !name.Any(c => c is '/' or '\\' or ':' || char.IsControl(c));
+
+    private static (long Size, string Sha256) Digest(string path)
+    {
+        try
+        {
+            using FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 1 << 20, FileOptions.SequentialScan);
+            return (stream.Length, Convert.ToHexStringLower(SHA256.HashData(stream)));
+        }
+        catch (Exception e) when (Errors.IsIo(e))
+        {
+            throw Errors.Reading(path, e);
+        }
+    }
+
+    private static List<(string Name, long Size, string Sha256)> Read(string path)
+    {
+        using JsonDocument document = Errors.ReadJson(path, "NE3045");
+        if (!document.RootElement.TryGetProperty("files", out JsonElement files) || files.ValueKind != JsonValueKind.Object)
+        {
+            throw Errors.Rule("NE3045", path, "the manifest lacks the object files", "files");
+        }
+
+        List<(string, long, string)> entries = [];
+        foreach (JsonProperty file in files.EnumerateObject())
+        {
+            if (file.Value.ValueKind != JsonValueKind.Object
+                || !file.Value.TryGetProperty("size", out JsonElement size) || size.ValueKind != JsonValueKind.Number || !size.TryGetInt64(out long bytes)
+                || !file.Value.TryGetProperty("sha256", out JsonElement sha256) || sha256.ValueKind != JsonValueKind.String)
+            {
+                throw Errors.Rule("NE3045", path, "the manifest's entry of a file lacks its size or its sha256", file.Name);
+            }
+
+            entries.Add((file.Name, bytes, sha256.GetString()!));
+        }
+
+        return entries;
+    }
+}

@@ -1,0 +1,136 @@
+using NativeEngine.Checkpoints;
+using NativeEngine.Kernels;
+using NativeEngine.Model;
+
+namespace NativeEngine.Evaluate;
+
+/// <summary>Negative log-likelihoods of windows, and the three ways the reference implementations average them.</summary>
+public sealed class PerplexityEvaluation(Session session, CausalModel model)
+{
+    private const long SignalBytes = 1L << 30; // residual streams held at once when layers are streamed from disk
+    private readonly IBackend backend = session.Backend;
+
+    /// <summary>Sum of the negative log-likelihoods of one window's targets, in nats, and how many there were.</summary>
+    public readonly record struct WindowNll(double Sum, int Targets);
+
+    /// <summary>Mean negative log-likelihood as <paramref name="protocol"/> averages it.</summary>
+    public static double Mean(IReadOnlyList<WindowNll> windows, PerplexityProtocol protocol) => protocol switch
+    {
+        // one mean over all targets
+        PerplexityProtocol.LlmPruner => windows.Sum(w => w.Sum) / windows.Sum(w => (long)w.Targets),
+
+        // mean of window means; windows have equal length, so SparseGPT's weighting by length is the same
+        _ => windows.Average(w => w.Sum / w.Targets),
+    };
+
+    /// <summary>The target id that does not count. SliceGPT pads with the end-of-text id where the model has no pad id, and takes pad id 0 for none (quirk S15).</summary>
+    public static int? IgnoredId(Spec.SpecialIds ids, PerplexityProtocol protocol)
+    {
+        int? pad = ids.Pad ?? (ids.Eos is [int eos, ..] ? eos : null);
+        return protocol == PerplexityProtocol.SliceGpt && pad != 0 ? pad : null;
+    }
+
+    /// <summary>Evaluates every window; each starts without context. A target equal to <paramref name="ignoredId"/>, or beside padding, does not count.</summary>
+    public IReadOnlyList<WindowNll> Measure(TokenWindows windows, int batch, int? ignoredId)
+    {
+        int layers = model.Spec.Layers.Count;
+        int perGroup = batch;
+        if (!model.IsResident)
+        {
+            // Reading a layer is the expensive part then: pass as many windows as fit through it at a time.
+            long windowBytes = (long)windows.Width * model.Spec.Hidden * sizeof(float);
+            perGroup = (int)Math.Clamp(SignalBytes / windowBytes / batch * batch, batch, Math.Max(batch, windows.Rows));
+        }
+
+        var result = new WindowNll[windows.Rows];
+        long groups = (windows.Rows + perGroup - 1) / perGroup, step = 0;
+        session.Phase("perplexity", groups * layers);
+        using var forward = new Forward(backend, model.Spec, DType.F32);
+        for (int first = 0; first < windows.Rows; first += perGroup)
+        {
+            List<Stream> streams = [];
+            for (int r = first; r < Math.Min(first + perGroup, windows.Rows); r += batch)
+            {
+                int rows = Math.Min(batch, Math.Min(first + perGroup, windows.Rows) - r);
+                streams.Add(new Stream(r, Batch(windows, r, rows)));
+            }
+
+            foreach (Stream s in streams)
+            {
+                s.Residual = forward.Embed(model.Outer, s.Batch);
+            }
+
+            for (int l = 0; l < layers; l++)
+            {
+                session.Cancel.ThrowIfCancellationRequested();
+                LayerWeights layer = model.Layer(l);
+                foreach (Stream s in streams)
+                {
+                    s.Residual = forward.Layer(layer, l, s.Residual!, s.Batch);
+                    RequireFinite(s.Residual, l);
+                }
+
+                model.Release(layer);
+                session.Reporter.Step(++step, $"layer {l}");
+            }
+
+            foreach (Stream s in streams)
+            {
+                Score(forward, s, windows, ignoredId, result);
+                s.Residual!.Dispose();
+                s.Batch.Dispose();
+            }
+        }
+
+        return result;
+    }
+
+    private TokenBatch Batch(TokenWindows windows, int row, int rows) => new(
+        backend, model.Spec, windows.Ids.AsSpan(row * windows.Width, rows * windows.Width), windows.Width,
+        windows.Mask is null ? default : windows.Mask.AsSpan(row * windows.Width, rows * windows.Width));
+
+    /// <summary>Target of position t is the id at t + 1; the last position of a window has none.</summary>
+    private void Score(Forward forward, Stream s, TokenWindows windows, int? ignoredId, WindowNll[] result)
+    {
+        int width = windows.Width, n = s.Batch.Sequences * width, offset = s.FirstRow * width;
+        using Tensor targets = backend.Alloc(DType.I32, new Shape(n)), logProbs = backend.Alloc(DType.F64, new Shape(n));
+        Span<int> target = targets.AsSpan<int>();
+        for (int i = 0; i < n; i++)
+        {
+            bool counts = i % width != width - 1 && windows.Ids[offset + i + 1] != ignoredId
+                && (windows.Mask is null || (windows.Mask[offset + i] != 0 && windows.Mask[offset + i + 1] != 0));
+            target[i] = counts ? windows.Ids[offset + i + 1] : -1;
+        }
+
+        forward.TokenLogProbs(logProbs, model.Outer, s.Residual!, targets);
+        ReadOnlySpan<double> logProb = logProbs.AsSpan<double>();
+        for (int i = 0; i < n; i++)
+        {
+            WindowNll w = result[s.FirstRow + i / width];
+            result[s.FirstRow + i / width] = target[i] < 0 ? w : new WindowNll(w.Sum - logProb[i], w.Targets + 1);
+        }
+    }
+
+    private void RequireFinite(Tensor residual, int layer)
+    {
+        if (!backend.AllFinite(residual))
+        {
+            throw new EngineException("NE10002", $"layer {layer} produced NaN or infinity")
+            {
+                File = model.Checkpoint.Folder,
+                Key = $"layer {layer}",
+                Hint = "the weights are finite, so an activation overflowed: the checkpoint is damaged or was stored in too narrow a type",
+            };
+        }
+    }
+
+    /// <summary>A batch of windows on its way through the layers.</summary>
+    private sealed class Stream(int firstRow, TokenBatch batch)
+    {
+        public int FirstRow => firstRow;
+
+        public TokenBatch Batch => batch;
+
+        public Tensor? Residual { get; set; }
+    }
+}

@@ -1,0 +1,64 @@
+using NativeEngine.Kernels;
+using NativeEngine.Spec;
+
+namespace NativeEngine.Model;
+
+/// <summary>Sequences of equal length on the device: ids, their positions, and which of them are padding. N = Sequences * Length.</summary>
+public sealed class TokenBatch : IDisposable
+{
+    /// <summary>Puts <paramref name="ids"/> (row after row) on the device; their first position is <paramref name="start"/>.</summary>
+    /// <param name="backend">device</param>
+    /// <param name="spec">decides how positions treat padding</param>
+    /// <param name="ids">Sequences * Length ids</param>
+    /// <param name="length">tokens per sequence</param>
+    /// <param name="mask">1 for tokens, 0 for padding; empty when there is none</param>
+    /// <param name="start">tokens that precede each sequence (in a cache)</param>
+    public TokenBatch(IBackend backend, ModelSpec spec, ReadOnlySpan<int> ids, int length, ReadOnlySpan<int> mask = default, int start = 0)
+    {
+        (Sequences, Length, Start) = (ids.Length / length, length, start);
+        Ids = backend.Alloc(DType.I32, new Shape(ids.Length));
+        ids.CopyTo(Ids.AsSpan<int>());
+        Positions = backend.Alloc(DType.I32, new Shape(ids.Length));
+        Span<int> positions = Positions.AsSpan<int>();
+        bool fromMask = spec.Rope is null && !mask.IsEmpty;
+        for (int i = 0, seen = 0; i < ids.Length; i++)
+        {
+            // Rotary models count the pads; learned positions (OPT) count the real tokens, and a pad sits just before the first.
+            seen = i % length == 0 ? 0 : seen;
+            seen += fromMask ? mask[i] : 1;
+            positions[i] = spec.PositionOffset + start + (fromMask && mask[i] == 0 ? -1 : seen - 1);
+        }
+
+        if (!mask.IsEmpty)
+        {
+            Mask = backend.Alloc(DType.I32, new Shape(Sequences, length));
+            mask.CopyTo(Mask.AsSpan<int>());
+        }
+    }
+
+    /// <summary>B</summary>
+    public int Sequences { get; }
+
+    /// <summary>T</summary>
+    public int Length { get; }
+
+    /// <summary>Tokens in the cache before the first one of each sequence.</summary>
+    public int Start { get; }
+
+    /// <summary>I32 (N)</summary>
+    public Tensor Ids { get; }
+
+    /// <summary>I32 (N), the offset of learned positions included</summary>
+    public Tensor Positions { get; }
+
+    /// <summary>I32 (B, T), or null when no token is padding</summary>
+    public Tensor? Mask { get; }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Ids.Dispose();
+        Positions.Dispose();
+        Mask?.Dispose();
+    }
+}

@@ -1,0 +1,65 @@
+using NativeEngine.Kernels;
+
+namespace NativeEngine.Slice;
+
+/// <summary>
+/// Principal components of a signal (Ashkboos et al. 2024, equation 8). H = sum x^T x over the calibration tokens, not centred,
+/// plus 0.01 mean(diag H) on the diagonal, which moves the eigenvalues and not the eigenvectors. All in F64: an F32 eigensolver
+/// loses the small components next to the massive ones (quirk S4).
+/// </summary>
+internal sealed class Pca : IDisposable
+{
+    private const double Damping = 0.01;
+    private readonly IBackend backend;
+    private readonly Tensor h;
+
+    /// <summary>For signals of <paramref name="width"/> columns.</summary>
+    public Pca(IBackend backend, long width)
+    {
+        this.backend = backend;
+        h = backend.Alloc(DType.F64, new Shape(width, width));
+        backend.Zero(h);
+    }
+
+    /// <summary>H += x^T x. (N,D)</summary>
+    public void Add(Tensor x) => backend.Gram(h, x);
+
+    /// <summary>The eigenvectors of H as ROWS, largest eigenvalue first, and the eigenvalues. (D,D)</summary>
+    public (Tensor Rows, double[] Eigenvalues) Solve()
+    {
+        long d = h.Rows;
+        double trace = 0;
+        for (long i = 0; i < d; i++)
+        {
+            trace += h.Row<double>(i)[(int)i];
+        }
+
+        for (long i = 0; i < d; i++)
+        {
+            h.Row<double>(i)[(int)i] += Damping * trace / d;
+        }
+
+        if (!backend.AllFinite(h))
+        {
+            throw new EngineException("NE10003", "the covariance of the calibration signal is not finite")
+            {
+                Hint = "check the checkpoint and the calibration text; very large activations overflow fp32",
+            };
+        }
+
+        using Tensor values = backend.Alloc(DType.F64, new Shape(d)), ascending = backend.Alloc(DType.F64, new Shape(d, d));
+        backend.SymEig(values, ascending, h);
+        Tensor rows = backend.Alloc(DType.F64, new Shape(d, d));
+        for (long i = 0; i < d; i++)
+        {
+            backend.Copy(rows.RowRange(i, 1), ascending.RowRange(d - 1 - i, 1));
+        }
+
+        double[] eigenvalues = values.AsSpan<double>().ToArray();
+        Array.Reverse(eigenvalues);
+        return (rows, eigenvalues);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => h.Dispose();
+}

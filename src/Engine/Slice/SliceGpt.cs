@@ -1,0 +1,252 @@
+using NativeEngine.Checkpoints;
+using NativeEngine.Kernels;
+using NativeEngine.Model;
+using NativeEngine.Spec;
+
+namespace NativeEngine.Slice;
+
+/// <summary>Takes a finished tensor of the sliced model; it must be done with it when it returns.</summary>
+public delegate void SliceSink(Role role, int layer, bool isBias, Tensor value);
+
+/// <summary>
+/// SliceGPT (Ashkboos et al. 2024, algorithm 1), one layer in memory at a time and one forward per layer.
+/// <code>
+///  X  (N,D)  signal on the residual, all calibration tokens        W  (out,in)  a linear map
+///  q  (D,D)  principal components of X as rows, largest first      S  (in,out)  shortcut around a station
+///  k         components kept
+///
+///  for every station s (attention, then MLP; or both at once in a parallel block):
+///    W_in &lt;- W_in q^T[:, :k]        S &lt;- q[:k] S                  rotate and slice what reads the residual
+///    x = X q^T[:, :k]               X &lt;- s(x)                     forward, in the basis behind the station
+///    q, k &lt;- pca(X), width kept there
+///    W_out &lt;- q[:k] W_out           S &lt;- S q^T[:, :k]             rotate and slice what writes the residual
+/// </code>
+/// The reference runs each layer twice, because it slices attention before it measures the MLP's input. That input is linear in
+/// what the first run produced, x_mlp = X q^T[:, :k], so one run is enough.
+/// </summary>
+public sealed class SliceGpt : IDisposable
+{
+    private const int TokensAtOnce = 2048; // activations of one forward stay in the cache
+
+    private readonly Session session;
+    private readonly IBackend backend;
+    private readonly CausalModel model;
+    private readonly ModelSpec fused, target;
+    private readonly Fusion? fusion;
+    private readonly Rotate rotate;
+    private readonly Forward forward;
+    private readonly NumpyRandom? random;
+    private readonly List<double[]> eigenvalues = [];
+
+    /// <summary>Prepares to slice <paramref name="model"/> to the widths of <paramref name="target"/>.</summary>
+    /// <param name="session">device, progress, seconds by phase</param>
+    /// <param name="model">dense, or sliced before</param>
+    /// <param name="target">from <see cref="SliceSchedule"/></param>
+    /// <param name="orientation">basis of each slice</param>
+    /// <param name="seed">of a random orientation</param>
+    /// <param name="compat">quirks S1 and S2 of the reference</param>
+    public SliceGpt(Session session, CausalModel model, ModelSpec target, Orientation orientation, long seed, bool compat)
+    {
+        (this.session, this.model, this.target) = (session, model, target);
+        backend = session.Backend;
+        fused = Fusion.Fused(model.Spec, compat);
+        fusion = model.Spec.Shortcuts ? null : new Fusion(backend, model.Spec, compat);
+        rotate = new Rotate(backend);
+        forward = new Forward(backend, fused, DType.F32);
+        random = orientation == Orientation.Random ? new NumpyRandom((uint)seed) : null;
+    }
+
+    /// <summary>Eigenvalues of every PCA so far, descending, damping included: the first layer's input, then behind every station.</summary>
+    public IReadOnlyList<double[]> Eigenvalues => eigenvalues;
+
+    /// <summary>Slices the model on <paramref name="calibration"/> and hands every finished tensor to <paramref name="sink"/>.</summary>
+    public void Run(TokenWindows calibration, SliceSink sink)
+    {
+        int layers = fused.Layers.Count;
+        session.Switch("load");
+        using OuterWeights outer = LoadOuter();
+        List<TokenBatch> batches = Batches(calibration);
+        int width = fused.Layers.Aggregate(fused.EmbedWidth, (w, s) => Math.Max(w, Math.Max(s.AttentionOutput, s.MlpOutput)));
+        using Tensor signal = backend.Alloc(DType.F32, new Shape((long)calibration.Rows * calibration.Width, width));
+
+        session.Reporter.Phase("slice", layers);
+        Tensor q = Embeddings(outer, batches, signal, sink);
+        int current = fused.EmbedWidth, kept = target.EmbedWidth;
+        for (int l = 0; l < layers; l++)
+        {
+            session.Cancel.ThrowIfCancellationRequested();
+            session.Switch("load");
+            LayerWeights layer = LoadLayer(l);
+            for (int i = 0; i < layer.Stations.Count; i++)
+            {
+                bool last = i == layer.Stations.Count - 1;
+                (int next, int keep) = last
+                    ? (fused.Layers[l].MlpOutput, target.Layers[l].MlpOutput)
+                    : (fused.Layers[l].AttentionOutput, target.Layers[l].AttentionOutput);
+                q = Visit(layer.Stations[i], layer.Shape, l, batches, signal, q, current, kept, next, keep);
+                (current, kept) = (next, keep);
+            }
+
+            session.Switch("write");
+            using LayerWeights sliced = layer with { Shape = target.Layers[l] };
+            foreach ((Role role, bool isBias, Tensor value) in sliced.Tensors())
+            {
+                sink(role, l, isBias, value);
+            }
+
+            session.Reporter.Step(l + 1, $"layer {l}");
+        }
+
+        session.Switch("rotate");
+        using Linear head = rotate.Input(outer.Head, q.RowRange(0, target.HeadWidth))!;
+        q.Dispose();
+        session.Switch("write");
+        sink(Role.Head, -1, false, head.Weight);
+        if (head.Bias is not null)
+        {
+            sink(Role.Head, -1, true, head.Bias);
+        }
+
+        batches.ForEach(b => b.Dispose());
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => forward.Dispose();
+
+    /// <summary>Fills the signal with the embeddings, then rotates and slices them. Returns the components.</summary>
+    private Tensor Embeddings(OuterWeights outer, List<TokenBatch> batches, Tensor signal, SliceSink sink)
+    {
+        using var pca = new Pca(backend, fused.EmbedWidth);
+        long at = 0;
+        foreach (TokenBatch batch in batches)
+        {
+            session.Switch("forward");
+            using Tensor x = forward.Embed(outer, batch);
+            Store(x, batch, signal, ref at, pca);
+        }
+
+        Tensor q = Solve(pca, target.EmbedWidth);
+        session.Switch("rotate");
+        Tensor kept = q.RowRange(0, target.EmbedWidth);
+        using Tensor embed = rotate.Right(outer.Embed, kept);
+        using Tensor? position = outer.Position is null ? null : rotate.Right(outer.Position, kept);
+        session.Switch("write");
+        sink(Role.Embed, -1, false, embed);
+        if (position is not null)
+        {
+            sink(Role.Position, -1, false, position);
+        }
+
+        return q;
+    }
+
+    /// <summary>The body of the loop: takes the components <paramref name="q"/> in front of a station, returns those behind it.</summary>
+    private Tensor Visit(
+        Station s, LayerShape shape, int l, List<TokenBatch> batches, Tensor signal, Tensor q, int current, int kept, int next, int keep)
+    {
+        session.Switch("rotate");
+        Tensor qk = q.RowRange(0, kept);
+        s.Qkv = rotate.Input(s.Qkv, qk);
+        s.MlpIn = rotate.Input(s.MlpIn, qk);
+        s.Shortcut = s.Shortcut is null ? Narrow(qk) : rotate.Left(qk, s.Shortcut);
+        using Tensor basis = Narrow(qk);
+        q.Dispose();
+
+        using var pca = new Pca(backend, next);
+        long at = 0;
+        foreach (TokenBatch batch in batches)
+        {
+            session.Cancel.ThrowIfCancellationRequested();
+            session.Switch("forward");
+            long n = (long)batch.Sequences * batch.Length;
+            using Tensor x = backend.Alloc(DType.F32, new Shape(n, kept)), y = backend.Alloc(DType.F32, new Shape(n, next));
+            backend.Gemm(x, signal.RowRange(at, n).ColumnRange(0, current), basis, transposeB: true);
+            forward.Run(s, shape, l, y, x, batch);
+            Store(y, batch, signal, ref at, pca);
+        }
+
+        Tensor behind = Solve(pca, keep);
+        session.Switch("rotate");
+        qk = behind.RowRange(0, keep);
+        s.AttnOut = rotate.Output(s.AttnOut, qk);
+        s.MlpDown = rotate.Output(s.MlpDown, qk);
+        s.Shortcut = rotate.Right(s.Shortcut, qk);
+        return behind;
+    }
+
+    /// <summary>Puts a batch's rows of the signal in their place, padding as zeros (quirk S5), and adds them to the covariance.</summary>
+    private void Store(Tensor x, TokenBatch batch, Tensor signal, ref long at, Pca pca)
+    {
+        if (batch.Mask is not null)
+        {
+            backend.ZeroMasked(x, batch.Mask.Reshape(new Shape(x.Rows)));
+        }
+
+        backend.Copy(signal.RowRange(at, x.Rows).ColumnRange(0, x.Columns), x);
+        at += x.Rows;
+        session.Switch("covariance");
+        pca.Add(x);
+    }
+
+    /// <summary>The components; a random orientation mixes the ones that are kept.</summary>
+    private Tensor Solve(Pca pca, int kept)
+    {
+        session.Switch("eigen");
+        (Tensor q, double[] values) = pca.Solve();
+        eigenvalues.Add(values);
+        if (random is not null)
+        {
+            Mix(q.RowRange(0, kept), random);
+        }
+
+        return q;
+    }
+
+    /// <summary>q &lt;- R^T q, R the orthogonal factor of a matrix of uniform numbers (quirk S6).</summary>
+    private void Mix(Tensor q, NumpyRandom random)
+    {
+        var square = new Shape(q.Rows, q.Rows);
+        using Tensor uniform = backend.Alloc(DType.F64, square), r = backend.Alloc(DType.F64, square), mixed = backend.Alloc(DType.F64, q.Shape);
+        foreach (ref double v in uniform.AsSpan<double>())
+        {
+            v = random.NextDouble();
+        }
+
+        backend.Qr(r, uniform);
+        backend.Gemm(mixed, r, q, transposeA: true);
+        backend.Copy(q, mixed);
+    }
+
+    private Tensor Narrow(Tensor wide)
+    {
+        Tensor narrow = backend.Alloc(DType.F32, new Shape(wide.Rows, wide.Columns));
+        backend.Copy(narrow, wide);
+        return narrow;
+    }
+
+    private OuterWeights LoadOuter()
+    {
+        OuterWeights outer = model.LoadOuter(untie: true);
+        return fusion?.Outer(outer) ?? outer;
+    }
+
+    private LayerWeights LoadLayer(int l)
+    {
+        LayerWeights layer = model.LoadLayer(l);
+        fusion?.Layer(layer);
+        return layer;
+    }
+
+    private List<TokenBatch> Batches(TokenWindows windows)
+    {
+        int sequences = Math.Max(1, TokensAtOnce / windows.Width);
+        var batches = new List<TokenBatch>();
+        for (int r = 0; r < windows.Rows; r += sequences)
+        {
+            int from = r * windows.Width, count = Math.Min(sequences, windows.Rows - r) * windows.Width;
+            batches.Add(new TokenBatch(backend, model.Spec, windows.Ids.AsSpan(from, count), windows.Width, windows.Mask is null ? default : windows.Mask.AsSpan(from, count)));
+        }
+
+        return batches;
+    }
+}

@@ -1,0 +1,126 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace NativeEngine.Spec;
+
+/// <summary>Typed, range-checked access to the fields of an untrusted config.json. Errors name the file and the field.</summary>
+internal sealed class ConfigJson
+{
+    private const string Broken = "NE3050";
+    private readonly JsonElement root;
+
+    private ConfigJson(JsonElement root, string file) => (this.root, File) = (root, file);
+
+    public string File { get; }
+
+    public JsonElement Root => root;
+
+    /// <summary>Reads <paramref name="folder"/>/config.json.</summary>
+    public static ConfigJson Read(string folder)
+    {
+        string file = Path.Combine(folder, "config.json");
+        if (!System.IO.File.Exists(file))
+        {
+            throw new EngineException("NE3051", Directory.Exists(folder) ? "config.json is missing" : "the model folder does not exist")
+            {
+                File = file,
+                Hint = "give a folder in Hugging Face layout: config.json, model.safetensors, tokenizer files",
+            };
+        }
+
+        return Parse(System.IO.File.ReadAllBytes(file), file);
+    }
+
+    public static ConfigJson Parse(ReadOnlyMemory<byte> utf8, string file)
+    {
+        using JsonDocument document = StrictJson.Parse(utf8, file, Broken);
+        return new ConfigJson(document.RootElement.Clone(), file);
+    }
+
+    /// <summary>A nested object, or null when the field is absent or null.</summary>
+    public ConfigJson? Object(string key)
+    {
+        if (!TryGet(key, out JsonElement e))
+        {
+            return null;
+        }
+
+        return e.ValueKind == JsonValueKind.Object ? new ConfigJson(e, File) : throw Wrong(key, "an object", e);
+    }
+
+    /// <summary>The objects of an array field.</summary>
+    public IReadOnlyList<ConfigJson> Objects(string key)
+    {
+        if (!TryGet(key, out JsonElement e) || e.ValueKind != JsonValueKind.Array)
+        {
+            throw Missing(key, "an array of objects");
+        }
+
+        return [.. e.EnumerateArray().Select(i => i.ValueKind == JsonValueKind.Object ? new ConfigJson(i, File) : throw Wrong(key, "objects", i))];
+    }
+
+    public bool Has(string key) => TryGet(key, out _);
+
+    public int Int(string key, int min, int max, int? otherwise = null)
+    {
+        if (!TryGet(key, out JsonElement e))
+        {
+            return otherwise ?? throw Missing(key, Range(min, max));
+        }
+
+        // Writers differ: 4096, 4096.0 and 4.096e3 are the same integer.
+        return e.ValueKind == JsonValueKind.Number && e.TryGetDouble(out double v) && v == Math.Floor(v) && v >= min && v <= max
+            ? (int)v
+            : throw Wrong(key, Range(min, max), e);
+    }
+
+    public double Number(string key, double min, double max, double? otherwise = null)
+    {
+        if (!TryGet(key, out JsonElement e))
+        {
+            return otherwise ?? throw Missing(key, Range(min, max));
+        }
+
+        return e.ValueKind == JsonValueKind.Number && e.TryGetDouble(out double v) && double.IsFinite(v) && v >= min && v <= max
+            ? v
+            : throw Wrong(key, Range(min, max), e);
+    }
+
+    public bool Bool(string key, bool otherwise) => !TryGet(key, out JsonElement e) ? otherwise : e.ValueKind switch
+    {
+        JsonValueKind.True => true,
+        JsonValueKind.False => false,
+        _ => throw Wrong(key, "true or false", e),
+    };
+
+    public string? Text(string key) => !TryGet(key, out JsonElement e) ? null
+        : e.ValueKind == JsonValueKind.String ? e.GetString() : throw Wrong(key, "a string", e);
+
+    /// <summary>An id, a list of ids, or nothing.</summary>
+    public IReadOnlyList<int> Ids(string key)
+    {
+        if (!TryGet(key, out JsonElement e))
+        {
+            return [];
+        }
+
+        return [.. (e.ValueKind == JsonValueKind.Array ? e.EnumerateArray() : Enumerable.Repeat(e, 1)).Select(i =>
+            i.ValueKind == JsonValueKind.Number && i.TryGetInt32(out int id) && id >= -1 ? id : throw Wrong(key, "token ids", i)).Where(id => id >= 0)];
+    }
+
+    public EngineException Wrong(string key, string expected, JsonElement found) =>
+        new("NE3052", $"field '{key}' is not valid") { File = File, Key = key, Expected = expected, Found = Shorten(found.GetRawText()) };
+
+    public EngineException Unsupported(string key, string? found, string supported) =>
+        new("NE4050", $"'{key}' = {found ?? "null"} is not supported") { File = File, Key = key, Found = found, Expected = supported };
+
+    private EngineException Missing(string key, string expected) =>
+        new("NE3053", $"field '{key}' is missing") { File = File, Key = key, Expected = expected };
+
+    private bool TryGet(string key, out JsonElement e) => root.TryGetProperty(key, out e) && e.ValueKind != JsonValueKind.Null;
+
+    private static string Range(double min, double max) =>
+        string.Create(CultureInfo.InvariantCulture, $"a number from {min} to {max}");
+
+    private static string Shorten(string s) => s.Length <= 60 ? s : s[..60] + "...";
+}

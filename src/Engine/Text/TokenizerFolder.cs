@@ -1,0 +1,163 @@
+using System.Text;
+using System.Text.Json;
+
+namespace NativeEngine.Text;
+
+/// <summary>Chooses between the tokenizer files of a model folder, and applies what its configuration says.</summary>
+internal static class TokenizerFolder
+{
+    private const string VocabFileName = "vocab.json";
+    private const string MergesFileName = "merges.txt";
+
+    public static Tokenizer Load(string folder, TokenizerChoice choice, IReporter reporter)
+    {
+        string json = Path.Combine(folder, TokenizerJson.FileName);
+        string model = Path.Combine(folder, SentencePieceModel.FileName);
+        string vocab = Path.Combine(folder, VocabFileName);
+        string merges = Path.Combine(folder, MergesFileName);
+        TokenizerConfig config = TokenizerConfig.Read(folder);
+        string name = choice switch
+        {
+            TokenizerChoice.Auto => "auto",
+            TokenizerChoice.File => "file",
+            _ => "slow",
+        };
+
+        if (choice == TokenizerChoice.Slow && File.Exists(model))
+        {
+            return Slow(SentencePieceModel.Read(model, reporter), config, config.Legacy, $"{name}: {SentencePieceModel.FileName}, {Behaviour(config.Legacy)}");
+        }
+
+        bool convert = choice == TokenizerChoice.Auto && config is { Class.IsLlama: true, AddPrefixSpace: not null } && File.Exists(model);
+        if (File.Exists(json) && !convert)
+        {
+            TokenizerParts parts = TokenizerJson.Read(json, reporter);
+            return choice == TokenizerChoice.Auto
+                ? Auto(parts, config, $"{name}: {TokenizerJson.FileName}")
+                : new PipelineTokenizer(parts, Roles(config, parts.Vocabulary, parts.Prefix, parts.Suffix), $"{name}: {TokenizerJson.FileName}");
+        }
+
+        if (File.Exists(model))
+        {
+            // The reference loses both flags on the way when it converts in spite of a tokenizer.json.
+            (bool legacy, bool space) = File.Exists(json) ? (true, true) : (config.Legacy, config.AddPrefixSpace ?? true);
+            TokenizerParts parts = SentencePieceConversion.Convert(SentencePieceModel.Read(model, reporter), model, legacy, space);
+            return Auto(parts, config, $"{name}: {SentencePieceModel.FileName}, {Behaviour(legacy)}");
+        }
+
+        if (File.Exists(vocab) && File.Exists(merges))
+        {
+            return Auto(ReadVocabAndMerges(vocab, merges, config), config, $"{name}: {VocabFileName}, {MergesFileName}");
+        }
+
+        throw new EngineException("NE3100", "the model folder has no tokenizer")
+        {
+            File = folder,
+            Key = "tokenizer",
+            Found = "none of these files",
+            Expected = $"{TokenizerJson.FileName}, {SentencePieceModel.FileName}, or {VocabFileName} with {MergesFileName}",
+            Hint = "copy the tokenizer files into the model folder, or pass ids instead of text",
+        };
+    }
+
+    /// <summary>The Python tokenizer of a SentencePiece model.</summary>
+    public static Tokenizer Slow(SentencePieceModel model, TokenizerConfig config, bool legacy, string description)
+    {
+        Vocabulary vocabulary = model.Vocabulary.Copy();
+        var added = new List<AddedToken>();
+        Add(config, added, vocabulary, [model.UnknownPiece, "<s>", "</s>"]);
+        return new SlowLlamaTokenizer(model, vocabulary, added, legacy, config.AddPrefixSpace ?? true, Framed(config, vocabulary), description);
+    }
+
+    /// <summary>What AutoTokenizer adds to the files: tokens of the configuration, and class behaviour.</summary>
+    private static PipelineTokenizer Auto(TokenizerParts parts, TokenizerConfig config, string description)
+    {
+        Add(config, parts.AddedTokens, parts.Vocabulary, []);
+        if (config.Class.PrefixSpaceByConfig && parts.PlainByteLevel)
+        {
+            parts.PreTokenizers.RemoveAll(stage => stage is PrefixSpace);
+            if (config.AddPrefixSpace ?? false)
+            {
+                parts.PreTokenizers.Insert(0, new PrefixSpace());
+            }
+        }
+
+        SpecialIds special = config.Class.IsLlama ? Framed(config, parts.Vocabulary) : Roles(config, parts.Vocabulary, parts.Prefix, parts.Suffix);
+        return new PipelineTokenizer(parts, special, description);
+    }
+
+    /// <summary>Adds the tokens of the configuration: first those with flags, then special ones that are only named. New ones get the next ids.</summary>
+    private static void Add(TokenizerConfig config, List<AddedToken> added, Vocabulary vocabulary, IEnumerable<string> more)
+    {
+        foreach (AddedToken token in config.AddedTokens)
+        {
+            Set(token with { Special = token.Special || config.SpecialTokens.Contains(token.Content) });
+        }
+
+        foreach (string content in config.SpecialTokens.Concat(more).Where(content => content.Length > 0))
+        {
+            if (added.All(t => t.Content != content))
+            {
+                Set(SentencePieceConversion.Special(-1, content));
+            }
+        }
+
+        void Set(AddedToken token)
+        {
+            int id = vocabulary.Id(token.Content) ?? vocabulary.Size;
+            vocabulary.TryAdd(token.Content, id);
+            added.RemoveAll(t => t.Content == token.Content);
+            added.Add(token with { Id = id });
+        }
+    }
+
+    private static TokenizerParts ReadVocabAndMerges(string vocabPath, string mergesPath, TokenizerConfig config)
+    {
+        using JsonDocument document = StrictJson.ReadFile(vocabPath, "NE3101");
+        Vocabulary vocabulary = TokenizerModel.ReadVocabulary(new JsonField(document.RootElement, "", vocabPath));
+        var merges = new MergeList(vocabulary, mergesPath);
+        int number = 0;
+        foreach (string line in Corpus.ReadText(mergesPath).Split('\n'))
+        {
+            number++;
+            string merge = line.TrimEnd('\r');
+            if (merge.Length > 0)
+            {
+                merges.AddLine(merge, $"line {number}");
+            }
+        }
+
+        bool bos = config.Class.BosByConfig && config is { AddBos: true, Bos: not null };
+        int? bosId = bos ? vocabulary.Id(config.Bos) : null;
+        return new TokenizerParts
+        {
+            Vocabulary = vocabulary,
+            AddedTokens = [],
+            Normalizers = config.Class.ComposesCharacters ? [new UnicodeNormalizer(NormalizationForm.FormC, vocabPath)] : [],
+            PreTokenizers = [new PatternSplit(SplitPatternParser.Parse(config.Class.Pattern, vocabPath), SplitBehavior.Isolated, invert: false)],
+            PlainByteLevel = true,
+            Encoding = TokenizerModel.ByteLevel(vocabulary, merges, ignoreMerges: false, vocabPath),
+            Prefix = bosId is int id ? [id] : [],
+            Decoders = [new ByteLevelDecoder()],
+        };
+    }
+
+    /// <summary>The ids of the roles, around a text those that the configuration asks for.</summary>
+    private static SpecialIds Framed(TokenizerConfig config, Vocabulary vocabulary)
+    {
+        int[] prefix = (config.AddBos ?? true) && Id(vocabulary, config.Bos ?? "<s>") is int bos ? [bos] : [];
+        int[] suffix = (config.AddEos ?? false) && Id(vocabulary, config.Eos ?? "</s>") is int eos ? [eos] : [];
+        return Roles(config, vocabulary, prefix, suffix);
+    }
+
+    private static SpecialIds Roles(TokenizerConfig config, Vocabulary vocabulary, IReadOnlyList<int> prefix, IReadOnlyList<int> suffix)
+    {
+        int? bos = Id(vocabulary, config.Bos) ?? (prefix.Count > 0 ? prefix[0] : null);
+        int? eos = Id(vocabulary, config.Eos) ?? (suffix.Count > 0 ? suffix[^1] : null);
+        return new SpecialIds(bos, eos, Id(vocabulary, config.Pad), prefix, suffix);
+    }
+
+    private static int? Id(Vocabulary vocabulary, string? token) => token is null ? null : vocabulary.Id(token);
+
+    private static string Behaviour(bool legacy) => legacy ? "legacy" : "not legacy";
+}

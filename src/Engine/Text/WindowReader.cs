@@ -1,0 +1,105 @@
+using NativeEngine.Checkpoints;
+using NativeEngine.Spec;
+
+namespace NativeEngine.Text;
+
+/// <summary>Turns a <see cref="TextSource"/> into token windows for one model, and says what it had to leave out.</summary>
+internal sealed class WindowReader(Session session, ModelSpec spec, string folder, TokenizerChoice choice)
+{
+    private Tokenizer? tokenizer;
+
+    /// <summary>Which tokenizer was used; "none" as long as only token files were read.</summary>
+    public string TokenizerName => tokenizer?.Description ?? "none";
+
+    /// <summary>Windows without overlap from the start of the text, its special tokens once in front, the tail dropped; or the rows of a token file.</summary>
+    public TokenWindows Evaluation(TextSource source, int seqLen, int? maxChunks)
+    {
+        if (FromFile(source, maxChunks) is { } windows)
+        {
+            return windows;
+        }
+
+        seqLen = Fit(seqLen);
+        int[] ids = Encode(source);
+        int rows = Math.Min(ids.Length / seqLen, maxChunks ?? int.MaxValue);
+        if (rows == 0)
+        {
+            throw new EngineException("NE3155", $"the text has {ids.Length} tokens, a window needs {seqLen}") { File = source.Path, Key = "--seqlen", Hint = "use a longer text or a smaller --seqlen" };
+        }
+
+        return Checked(new TokenWindows(ids[..(rows * seqLen)], null, rows, seqLen), source);
+    }
+
+    /// <summary>Windows drawn without overlap from anywhere in the text, BOS in front where the tokenizer adds one; or the rows of a token file.</summary>
+    public TokenWindows Calibration(TextSource source, int samples, int seqLen, long seed)
+    {
+        if (FromFile(source, samples) is { } windows)
+        {
+            if (windows.Rows < samples)
+            {
+                session.Reporter.Notice($"{source.Path} holds {windows.Rows} windows, fewer than the {samples} asked for: all are used");
+            }
+
+            return windows;
+        }
+
+        seqLen = Fit(seqLen);
+        int[] ids = Tokenizer().Encode(Corpus.Read(source), addSpecial: false);
+        int? bos = tokenizer!.AddsBos ? tokenizer.BosId : null;
+        return Checked(CalibrationWindows.Draw(ids, bos, samples, seqLen, seed, session.Reporter), source);
+    }
+
+    private TokenWindows? FromFile(TextSource source, int? rows)
+    {
+        if (!TokenFile.TryParse(source.Path, out string path, out string name, out string? mask))
+        {
+            return null;
+        }
+
+        TokenWindows all = TokenFile.Read(path, name, mask);
+        int n = Math.Min(all.Rows, rows ?? all.Rows), count = n * all.Width;
+        if (all.Width > spec.MaxPositions)
+        {
+            throw new EngineException("NE3156", $"the windows have {all.Width} tokens, the model has {spec.MaxPositions} positions") { File = path, Key = name };
+        }
+
+        if (n == 0 || all.Width < 2)
+        {
+            throw new EngineException("NE3157", "there is no window of two tokens or more") { File = path, Key = name };
+        }
+
+        session.Reporter.Notice($"{path}: {n} windows of {all.Width} tokens are used as they are; --seqlen does not apply");
+        return Checked(new TokenWindows(all.Ids[..count], all.Mask?[..count], n, all.Width), source);
+    }
+
+    private int Fit(int seqLen)
+    {
+        if (seqLen > spec.MaxPositions)
+        {
+            session.Reporter.Notice($"windows of {spec.MaxPositions} tokens, not {seqLen}: the model has no more positions");
+        }
+
+        return Math.Min(seqLen, spec.MaxPositions);
+    }
+
+    private int[] Encode(TextSource source) => Tokenizer().Encode(Corpus.Read(source), addSpecial: true);
+
+    private Tokenizer Tokenizer() => tokenizer ??= Text.Tokenizer.Load(folder, choice, session.Reporter);
+
+    private TokenWindows Checked(TokenWindows windows, TextSource source)
+    {
+        int largest = windows.Ids.Max();
+        if (largest >= spec.Vocab)
+        {
+            throw new EngineException("NE3158", $"token id {largest} is outside the embedding")
+            {
+                File = source.Path,
+                Found = largest.ToString(),
+                Expected = $"0 to {spec.Vocab - 1}",
+                Hint = "the tokenizer and the weights are not of the same model",
+            };
+        }
+
+        return windows;
+    }
+}

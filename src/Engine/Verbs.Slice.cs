@@ -1,0 +1,89 @@
+using System.Text.Json.Nodes;
+using NativeEngine.Checkpoints;
+using NativeEngine.Evaluate;
+using NativeEngine.Export;
+using NativeEngine.Model;
+using NativeEngine.Slice;
+using NativeEngine.Spec;
+using NativeEngine.Text;
+
+namespace NativeEngine;
+
+public static partial class Verbs
+{
+    /// <summary>Slices a model (SliceGPT) and, where asked, measures it before and after.</summary>
+    public static SliceResult Slice(Session session, SliceOptions options)
+    {
+        using CausalModel model = Open(session, options.Model);
+        ModelSpec target = Target(model.Spec, options);
+        var windows = new WindowReader(session, model.Spec, options.Model, options.Tokenizer ?? TokenizerChoice.Auto);
+        TokenWindows calibration = windows.Calibration(options.Calibration, options.Samples, options.SeqLen, options.Seed);
+        TokenWindows? eval = options.Eval is null ? null : windows.Evaluation(options.Eval, options.EvalSeqLen, null);
+
+        // Begun first, so that an output that cannot be written is known before the hours of work.
+        using var writer = new ModelFolderWriter(session.Backend, model, target, options.Store, "slicegpt", options.Output, options.Overwrite);
+        double? dense = eval is null ? null : SliceGptPerplexity(session, model, eval);
+        using (var slicer = new SliceGpt(session, model, target, options.Orientation, options.Seed, options.CompatSliceGpt))
+        {
+            slicer.Run(calibration, writer.Write);
+        }
+
+        session.Switch("write");
+        writer.Commit(Effective(options));
+        double? sliced = null;
+        if (eval is not null)
+        {
+            using CausalModel written = Open(session, options.Output);
+            sliced = SliceGptPerplexity(session, written, eval);
+        }
+
+        return new SliceResult
+        {
+            Command = "slice",
+            Model = options.Model,
+            Output = options.Output,
+            ParametersBefore = model.Spec.ParameterCount(),
+            ParametersAfter = target.ParameterCount(),
+            Samples = calibration.Rows,
+            SeqLen = calibration.Width,
+            Layers = target.Layers,
+            Perplexity = eval is null ? null : new SlicePerplexity(dense, sliced),
+            Phases = session.Phases,
+            Tokenizer = windows.TokenizerName,
+        };
+    }
+
+    private static ModelSpec Target(ModelSpec dense, SliceOptions options)
+    {
+        ModelSpec fused = Fusion.Fused(dense, options.CompatSliceGpt);
+        return options.RotateOnly ? fused
+            : options.Schedule is not null ? SliceSchedule.FromFile(fused, options.Schedule)
+            : SliceSchedule.Constant(fused, options.Sparsity, options.Round, options.SliceHead);
+    }
+
+    private static double? SliceGptPerplexity(Session session, CausalModel model, TokenWindows windows)
+    {
+        double nll = PerplexityEvaluation.Mean(
+            new PerplexityEvaluation(session, model).Measure(windows, EvaluationBatch, PerplexityEvaluation.IgnoredId(model.Spec.Ids, PerplexityProtocol.SliceGpt)),
+            PerplexityProtocol.SliceGpt);
+        return Finite(Math.Exp(nll));
+    }
+
+    private static JsonObject Effective(SliceOptions o) => new()
+    {
+        ["command"] = "slice",
+        ["model"] = o.Model,
+        ["calibration"] = o.Calibration.Path,
+        ["sparsity"] = o.Sparsity,
+        ["samples"] = o.Samples,
+        ["seqlen"] = o.SeqLen,
+        ["round"] = o.Round,
+        ["orientation"] = o.Orientation.ToString().ToLowerInvariant(),
+        ["schedule"] = o.Schedule,
+        ["slice_head"] = o.SliceHead,
+        ["rotate_only"] = o.RotateOnly,
+        ["compat"] = o.CompatSliceGpt ? "slicegpt" : null,
+        ["store"] = o.Store?.ToString(),
+        ["seed"] = o.Seed,
+    };
+}

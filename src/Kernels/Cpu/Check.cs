@@ -1,0 +1,75 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace NativeEngine.Kernels.Cpu;
+
+/// <summary>Validates the arguments of an op before its loops start. A message names the op, the rule and every tensor of the call.</summary>
+internal static class Check
+{
+    /// <summary>Throws unless <paramref name="holds"/>.</summary>
+    public static void That([DoesNotReturnIf(false)] bool holds, Op op, string rule, params ReadOnlySpan<Tensor?> tensors)
+    {
+        if (!holds)
+        {
+            Throw(op, rule, tensors);
+        }
+    }
+
+    /// <summary>All tensors that are given hold F32, or all hold F64.</summary>
+    public static void SameFloats(Op op, params ReadOnlySpan<Tensor?> tensors)
+    {
+        DType dtype = tensors[0]!.DType;
+        bool same = dtype is DType.F32 or DType.F64;
+        foreach (Tensor? tensor in tensors)
+        {
+            same &= tensor is null || tensor.DType == dtype;
+        }
+
+        That(same, op, "all tensors must be F32, or all F64", tensors);
+    }
+
+    /// <summary>All tensors have the same rows and columns.</summary>
+    public static void SameSize(Op op, params ReadOnlySpan<Tensor?> tensors)
+    {
+        bool same = true;
+        foreach (Tensor? tensor in tensors)
+        {
+            same &= tensor!.Rows == tensors[0]!.Rows && tensor.Columns == tensors[0]!.Columns;
+        }
+
+        That(same, op, "all tensors must have the same rows and columns", tensors);
+    }
+
+    /// <summary>A vector that is given has one element for every column of <paramref name="x"/>.</summary>
+    public static void OnePerColumn(Op op, Tensor x, Tensor? vector) =>
+        That(vector is null || (vector.Rows == 1 && vector.Columns == x.Columns), op, "the vector must have one element per column", x, vector);
+
+    /// <summary>Integers, one for every row of <paramref name="x"/>.</summary>
+    public static void OnePerRow(Op op, Tensor x, Tensor indices) => That(
+        indices.DType == DType.I32 && indices.IsContiguous && indices.Shape.Count == x.Rows,
+        op, "there must be one I32 per row, without gaps", x, indices);
+
+    /// <summary>Every index lies in <paramref name="from"/> .. <paramref name="end"/> - 1.</summary>
+    public static void InRange(Op op, Tensor indices, long from, long end)
+    {
+        ReadOnlySpan<int> values = indices.AsSpan<int>();
+        for (int i = 0; i < values.Length; i++)
+        {
+            if (values[i] < from || values[i] >= end)
+            {
+                throw new ArgumentException($"{op}: element {i} of {indices} is {values[i]}, outside {from}..{end - 1}");
+            }
+        }
+    }
+
+    [DoesNotReturn]
+    private static void Throw(Op op, string rule, ReadOnlySpan<Tensor?> tensors)
+    {
+        var found = new List<string>();
+        foreach (Tensor? tensor in tensors)
+        {
+            found.Add(tensor is null ? "none" : tensor.IsContiguous ? $"{tensor}" : $"{tensor} with row stride {tensor.RowStride}");
+        }
+
+        throw new ArgumentException($"{op}: {rule}; found {string.Join(", ", found)}");
+    }
+}

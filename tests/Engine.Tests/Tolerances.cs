@@ -1,0 +1,14 @@
+namespace NativeEngine.Tests;
+
+/// <summary>Every tolerance of these tests that a reference file does not state itself.</summary>
+internal static class Tolerances
+{
+    /// <summary>Log-probabilities of the 2-layer variants (golden/forward/README.md).</summary>
+    public const double VariantLogProb = 2e-4;
+
+    /// <summary>Log-probabilities computed in F64 against the exact ones; rotary tables and erf are the only approximations.</summary>
+    public const double ExactLogProb = 1e-9;
+
+    /// <summary>Perplexity after slicing in two steps against one: the second PCA sees a signal that has lost its smallest components.</summary>
+    public const double SlicedTwice = 2e-3;
+}

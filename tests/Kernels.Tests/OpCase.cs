@@ -1,0 +1,100 @@
+using System.Runtime.InteropServices;
+
+namespace NativeEngine.Kernels.Tests;
+
+/// <summary>One tensor of a case and the values it starts with; element i, counted without padding, is Value(i).</summary>
+internal sealed record Operand(DType DType, Shape Shape, Func<int, double> Value);
+
+/// <summary>
+/// One row of the op table. Operand 0 is the destination. Run calls the op; Reference computes operand 0 from all operands,
+/// in plain loops in double precision.
+/// </summary>
+internal sealed record OpCase(Op Op, DType DType, string Shapes, Operand[] Operands, Action<IBackend, Tensor[]> Run, Action<double[][]> Reference)
+{
+    /// <summary>Elements between the rows of every operand that has several rows.</summary>
+    public int Gap { get; init; }
+
+    public string Name => $"{Op} {DType} {Shapes}" + (Gap > 0 ? " strided" : "");
+}
+
+/// <summary>The operands of a case in memory, surrounded by sentinels.</summary>
+internal sealed class OpArena : IDisposable
+{
+    private const byte Sentinel = 0xA5;
+    private readonly List<Tensor> owners = [];
+
+    public OpArena(IBackend backend, OpCase test)
+    {
+        Tensors = [.. test.Operands.Select(operand => Place(backend, operand, test.Gap))];
+    }
+
+    public Tensor[] Tensors { get; }
+
+    /// <summary>The elements of a tensor as doubles, without the gaps.</summary>
+    public static double[] Values(Tensor tensor)
+    {
+        var values = new double[tensor.Shape.Count];
+        for (int i = 0; i < values.Length; i++)
+        {
+            (int row, int column) = Math.DivRem(i, (int)tensor.Columns);
+            values[i] = tensor.DType switch
+            {
+                DType.F64 => tensor.Row<double>(row)[column],
+                DType.F32 => tensor.Row<float>(row)[column],
+                DType.I32 => tensor.Row<int>(row)[column],
+                _ => throw new NotSupportedException($"{tensor.DType} in the op table"),
+            };
+        }
+
+        return values;
+    }
+
+    /// <summary>The bytes of operand <paramref name="i"/> with its gaps and the guard row behind it.</summary>
+    public unsafe byte[] Bytes(int i) => new Span<byte>((void*)owners[i].Address, (int)owners[i].Bytes).ToArray();
+
+    /// <summary>Fails when a byte outside the elements of any operand has changed.</summary>
+    public void CheckSentinels(string name)
+    {
+        for (int i = 0; i < Tensors.Length; i++)
+        {
+            byte[] bytes = Bytes(i);
+            int size = Tensors[i].DType.Size(), stride = (int)owners[i].Columns * size, used = (int)Tensors[i].Columns * size;
+            for (int at = 0; at < bytes.Length; at++)
+            {
+                bool outside = at / stride >= Tensors[i].Rows || at % stride >= used;
+                Assert.False(outside && bytes[at] != Sentinel, $"{name}: operand {i} was written at byte {at}, outside {Tensors[i]}");
+            }
+        }
+    }
+
+    public void Dispose() => owners.ForEach(owner => owner.Dispose());
+
+    private Tensor Place(IBackend backend, Operand operand, int gap)
+    {
+        Shape shape = operand.Shape;
+        Tensor owner = backend.Alloc(operand.DType, new Shape(shape.Rows + 1, shape.Columns + (shape.Rows > 1 ? gap : 0)));
+        owners.Add(owner);
+        Fill(owner);
+        Tensor tensor = owner.RowRange(0, shape.Rows).ColumnRange(0, shape.Columns).Reshape(shape);
+        for (int i = 0; i < shape.Count; i++)
+        {
+            (int row, int column) = Math.DivRem(i, (int)shape.Columns);
+            switch (operand.DType)
+            {
+                case DType.F64:
+                    tensor.Row<double>(row)[column] = operand.Value(i);
+                    break;
+                case DType.F32:
+                    tensor.Row<float>(row)[column] = (float)operand.Value(i);
+                    break;
+                default:
+                    tensor.Row<int>(row)[column] = (int)operand.Value(i);
+                    break;
+            }
+        }
+
+        return tensor;
+    }
+
+    private static unsafe void Fill(Tensor owner) => NativeMemory.Fill((void*)owner.Address, (nuint)owner.Bytes, Sentinel);
+}

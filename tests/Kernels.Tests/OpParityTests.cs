@@ -1,0 +1,70 @@
+using NativeEngine.Kernels.Cpu;
+
+namespace NativeEngine.Kernels.Tests;
+
+/// <summary>Every row of the op table against its reference loops, and against itself on other numbers of threads.</summary>
+public sealed class OpParityTests
+{
+    public static IEnumerable<object[]> Cases => OpCases.Names;
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Matches_the_reference(string name)
+    {
+        OpCase test = OpCases.Get(name);
+        using var backend = new CpuBackend(2);
+        using var arena = new OpArena(backend, test);
+        double[][] values = [.. arena.Tensors.Select(OpArena.Values)];
+        double[][] inputs = [.. values.Select(v => v.ToArray())];
+
+        test.Run(backend, arena.Tensors);
+        test.Reference(values);
+
+        AssertClose(name, values[0], OpArena.Values(arena.Tensors[0]), Tolerances.Nmse(test.Op, test.DType));
+        arena.CheckSentinels(name);
+        for (int i = 1; i < inputs.Length; i++)
+        {
+            Assert.Equal(inputs[i], OpArena.Values(arena.Tensors[i]));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Does_not_depend_on_the_number_of_threads(string name)
+    {
+        OpCase test = OpCases.Get(name);
+        byte[]? single = null;
+        foreach (int threads in new[] { 1, 2, 3, 8 })
+        {
+            using var backend = new CpuBackend(threads);
+            using var arena = new OpArena(backend, test);
+            test.Run(backend, arena.Tensors);
+            byte[] bytes = arena.Bytes(0);
+            single ??= bytes;
+            Assert.True(single.AsSpan().SequenceEqual(bytes), $"{name}: {threads} threads give other bits than one");
+        }
+    }
+
+    [Fact]
+    public void Every_op_has_a_case()
+    {
+        IEnumerable<Op> covered = OpCases.All.Select(test => test.Op).Concat(OpCases.Elsewhere.Keys);
+        Assert.Empty(Enum.GetValues<Op>().Except(covered));
+    }
+
+    private static void AssertClose(string name, double[] expected, double[] actual, double bound)
+    {
+        double error = 0, norm = 0;
+        int worst = 0;
+        for (int i = 0; i < expected.Length; i++)
+        {
+            Assert.False(double.IsNaN(actual[i]), $"{name}: element {i} is NaN, expected {expected[i]:R}");
+            error += Math.Pow(actual[i] - expected[i], 2);
+            norm += Math.Pow(expected[i], 2);
+            worst = Math.Abs(actual[i] - expected[i]) > Math.Abs(actual[worst] - expected[worst]) ? i : worst;
+        }
+
+        double nmse = error == 0 ? 0 : error / norm;
+        Assert.True(nmse <= bound, $"{name}: NMSE {nmse:E2} of {bound:E2}; worst at {worst}: {actual[worst]:R}, expected {expected[worst]:R}");
+    }
+}

@@ -1,0 +1,18 @@
+namespace NativeEngine.Kernels.Tests;
+
+/// <summary>
+/// Every tolerance of the kernel tests, as normalised mean squared error: sum((y - expected)^2) / sum(expected^2).
+/// The square root of it is the relative error: 1e-13 is five units in the last place of F32.
+/// </summary>
+internal static class Tolerances
+{
+    public static double Nmse(Op op, DType dtype) => (op, dtype) switch
+    {
+        (Op.Copy or Op.Zero or Op.Transpose or Op.Embed, _) => 0,
+        (Op.TokenLogProb, DType.F32) => 1e-14, // F64 result of F32 logits: only the exponentials are rounded to F32
+        (Op.Attention, DType.F32) => 1e-12, // the errors of the scores enter through exp
+        (_, DType.F32) => 1e-13,
+        (_, DType.F64) => 1e-28,
+        _ => 0,
+    };
+}
