@@ -6,8 +6,8 @@ using System.Text.Json.Nodes;
 namespace NativeEngine.Cli;
 
 /// <summary>
-/// <c>--config FILE</c>: a JSON object of option and argument names with their values, or an object that holds one under "config",
-/// as the first line of a log file does. What the command line says itself wins.
+/// <c>--config FILE</c>: a JSON object of option and argument names with their values, or an object that holds one under
+/// "configuration", as the manifest of an output and the first line of a log file do. What the command line says itself wins.
 /// </summary>
 internal static class ConfigFile
 {
@@ -23,10 +23,15 @@ internal static class ConfigFile
 
         Command command = parse.CommandResult.Command;
         using JsonDocument document = Read(path);
-        JsonElement root = document.RootElement.TryGetProperty("config", out JsonElement nested) && nested.ValueKind == JsonValueKind.Object
+        JsonElement root = document.RootElement.TryGetProperty("configuration", out JsonElement nested) && nested.ValueKind == JsonValueKind.Object
             ? nested
             : document.RootElement;
         Dictionary<string, JsonElement> values = root.EnumerateObject().ToDictionary(p => p.Name.Replace('_', '-'), p => p.Value);
+
+        if (values.Remove("command", out JsonElement verbOfFile) && verbOfFile.ToString() != command.Name)
+        {
+            throw Error($"the configuration is that of '{verbOfFile}'", path, "command", null);
+        }
 
         List<string> options = [];
         foreach (Option option in command.Options)

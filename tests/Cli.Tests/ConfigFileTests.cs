@@ -44,6 +44,7 @@ public sealed class ConfigFileTests : IDisposable
 
     [Theory]
     [InlineData("""{"sparsty":0.4}""", 2, "'slice' has no option 'sparsty' (file: {0}, key: sparsty). did you mean 'sparsity'?")]
+    [InlineData("""{"command":"prune","ratio":0.4}""", 2, "the configuration is that of 'prune' (file: {0}, key: command)")]
     [InlineData("""{"sparsity":{}}""", 2, "a value is neither text nor a number (file: {0}, key: sparsity)")]
     [InlineData("""{"sparsity":7}""", 2, "allowed 0 <= x < 1")]
     [InlineData("""{"sparsity":0.1,"sparsity":0.2}""", 2, "not valid JSON")]

@@ -114,7 +114,7 @@ public sealed class ProgressTests : IDisposable
         Assert.Equal(3, Cli.Run(["inspect", "m", "--quiet", "--log-file", path], Cli.Failing(new EngineException("NE3001", "broken"))).Exit);
         JsonElement[] lines = [.. File.ReadLines(path).Select(line => JsonDocument.Parse(line).RootElement)];
         Assert.Equal(["start", "finish"], lines.Select(line => line.GetProperty("event").GetString()));
-        Assert.Equal("m", lines[0].GetProperty("config").GetProperty("model").GetString());
+        Assert.Equal("m", lines[0].GetProperty("configuration").GetProperty("model").GetString());
         Assert.Equal(3, lines[1].GetProperty("exit").GetInt32());
     }
 }

@@ -15,7 +15,7 @@ internal sealed class LogFile(string path, TimeProvider time) : IDisposable
     public void Start(ParseResult parse) => Write("start", json =>
     {
         json.WriteString("command", parse.CommandResult.Command.Name);
-        json.WritePropertyName("config");
+        json.WritePropertyName("configuration");
         ConfigFile.Describe(parse).WriteTo(json);
     });
 

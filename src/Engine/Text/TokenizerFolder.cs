@@ -121,13 +121,12 @@ internal static class TokenizerFolder
         Vocabulary vocabulary = TokenizerModel.ReadVocabulary(new JsonField(document.RootElement, "", vocabPath));
         var merges = new MergeList(vocabulary, mergesPath);
         int number = 0;
-        foreach (string line in Corpus.ReadText(mergesPath).Split('\n'))
+        foreach (string line in Corpus.ReadLines(mergesPath))
         {
             number++;
-            string merge = line.TrimEnd('\r');
-            if (merge.Length > 0)
+            if (line.Length > 0)
             {
-                merges.AddLine(merge, $"line {number}");
+                merges.AddLine(line, $"line {number}");
             }
         }
 
