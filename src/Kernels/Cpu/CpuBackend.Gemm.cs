@@ -39,7 +39,15 @@ public sealed partial class CpuBackend
     }
 
     /// <inheritdoc/>
-    public void Gram(Tensor h, Tensor x) => throw new InvalidOperationException("not written yet");
+    public unsafe void Gram(Tensor h, Tensor x)
+    {
+        if (h.DType != DType.F64 || x.DType != DType.F32 || h.Shape.Rank != 2 || h.Rows != x.Columns || h.Columns != x.Columns)
+        {
+            throw new ArgumentException($"Gram: {h} += {x}^T {x}: an F64 matrix (D,D) and an F32 matrix (N,D) are needed");
+        }
+
+        new GemmGram(GemmTiles<float>.For(Isa), x.Rows, x.Columns, (float*)x.Address, x.RowStride, (double*)h.Address, h.RowStride).Run(team);
+    }
 
     private unsafe void Gemm<T>(long batch, long m, long n, long k, T alpha, Tensor a, bool transposeA, Tensor b, bool transposeB, T beta, Tensor c)
         where T : unmanaged, INumber<T>

@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace NativeEngine.Kernels.Cpu;
 
@@ -24,6 +25,13 @@ internal static unsafe class GemmTile
         V zero = S.Broadcast(T.Zero);
         V c00 = zero, c10 = zero, c20 = zero, c30 = zero, c40 = zero, c50 = zero, c60 = zero, c70 = zero, c80 = zero, c90 = zero, c100 = zero, c110 = zero, c120 = zero, c130 = zero;
         V c01 = zero, c11 = zero, c21 = zero, c31 = zero, c41 = zero, c51 = zero, c61 = zero, c71 = zero, c81 = zero, c91 = zero, c101 = zero, c111 = zero, c121 = zero, c131 = zero;
+        // The tile of c is needed last and is the one operand that the hardware prefetchers cannot foresee.
+        for (int i = 0; i < rows && Sse.IsSupported; i++)
+        {
+            Sse.Prefetch0(c + i * ldc);
+            Sse.Prefetch0(c + i * ldc + S.Count);
+        }
+
         for (; k > 0; k--)
         {
             V b0 = S.Load(b);

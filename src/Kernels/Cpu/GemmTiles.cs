@@ -24,7 +24,7 @@ internal sealed unsafe class GemmTiles<T> where T : unmanaged, INumber<T>
     {
         (Isa, Rows, this.table) = (isa, rows, table);
         Vector = (16 << (int)isa) / sizeof(T);
-        Depth = 1536 / sizeof(T);
+        Depth = 3072 / sizeof(T);
     }
 
     /// <summary>The widest kernels that this machine runs well.</summary>
