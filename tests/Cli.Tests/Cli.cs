@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using NativeEngine.Spec;
 
 namespace NativeEngine.Cli.Tests;
 
@@ -28,7 +29,7 @@ internal static class Cli
     /// <summary>An engine in which <c>inspect</c> fails with <paramref name="exception"/>.</summary>
     public static EngineCalls Failing(Exception exception) => Engine with { Inspect = (_, _) => throw exception };
 
-    public static LayerWidths Widths { get; } = new(8, 8, 32, 688, 256, 256, 256, 256);
+    public static LayerShape Widths { get; } = new(8, 8, 32, 688, 256, 256, 256, 256);
 
     public static EngineCalls Engine { get; } = new()
     {

@@ -28,6 +28,9 @@ internal static class Format
     /// <summary>One decimal, or a dash where there is no number.</summary>
     public static string Rate(double value) => double.IsFinite(value) ? value.ToString("N1", CultureInfo.InvariantCulture) : "-";
 
+    /// <summary>Of a share: 61 %</summary>
+    public static string Percent(double share) => share.ToString("0 %", CultureInfo.InvariantCulture);
+
     /// <summary>-23.4 %</summary>
     public static string Change(double before, double after) =>
         before > 0 ? ((after / before) - 1).ToString("+0.0 %;-0.0 %;0.0 %", CultureInfo.InvariantCulture) : "";

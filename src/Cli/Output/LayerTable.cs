@@ -1,3 +1,5 @@
+using NativeEngine.Spec;
+
 namespace NativeEngine.Cli.Output;
 
 /// <summary>Layer widths as a table in which equal neighbours share a row.</summary>
@@ -6,7 +8,7 @@ internal static class LayerTable
     private static readonly string[] Heads = ["layers", "heads", "kv heads", "head dim", "ffn", "attention in", "out", "mlp in", "out"];
 
     /// <summary>Prints <paramref name="layers"/>.</summary>
-    public static void Print(Report report, IReadOnlyList<LayerWidths> layers)
+    public static void Print(Report report, IReadOnlyList<LayerShape> layers)
     {
         List<string[]> rows = [];
         for (int first = 0, last; first < layers.Count; first = last + 1)
@@ -17,7 +19,7 @@ internal static class LayerTable
                 last++;
             }
 
-            LayerWidths w = layers[first];
+            LayerShape w = layers[first];
             int[] widths = [w.Heads, w.KvHeads, w.HeadDim, w.Ffn, w.AttentionInput, w.AttentionOutput, w.MlpInput, w.MlpOutput];
             rows.Add([first == last ? $"{first}" : $"{first}..{last}", .. widths.Select(n => $"{n}")]);
         }
