@@ -48,7 +48,9 @@ public static partial class Verbs
     public static TokenizeResult Tokenize(Session session, TokenizeOptions options)
     {
         Tokenizer tokenizer = Tokenizer.Load(options.Model, options.Tokenizer ?? TokenizerChoice.Auto, session.Reporter);
-        int[] ids = tokenizer.Encode(options.Text ?? Corpus.ReadText(options.File!), addSpecial: !options.NoSpecial);
+        int[] ids = options.Text is null
+            ? tokenizer.EncodeUtf8(Corpus.ReadBytes(options.File!), addSpecial: !options.NoSpecial)
+            : tokenizer.Encode(options.Text, addSpecial: !options.NoSpecial);
         var result = new TokenizeResult
         {
             Command = "tokenize",
@@ -74,13 +76,13 @@ public static partial class Verbs
     public static GenerateResult Generate(Session session, GenerateOptions options)
     {
         using CausalModel model = Open(session, options.Model);
-        Tokenizer? tokenizer = options.PromptIds is null || Tokenizer.Exists(options.Model)
+        Tokenizer? tokenizer = options.PromptIds is null || TokenizerFolder.Exists(options.Model)
             ? Tokenizer.Load(options.Model, options.Tokenizer ?? TokenizerChoice.Auto, session.Reporter)
             : null;
         IReadOnlyList<int> prompt = options.PromptIds ?? tokenizer!.Encode(options.Prompt ?? "", addSpecial: true);
         using var generator = new Generator(session, model);
         StreamingDecoder? stream = tokenizer is null || options.OnText is null ? null : new StreamingDecoder(tokenizer, skipSpecial: true);
-        GeneratedTokens generated = generator.Greedy(prompt, options.MaxNewTokens, options.IgnoreEos, options.RepetitionPenalty, id => options.OnText?.Invoke(stream?.Append(id) ?? ""));
+        GeneratedTokens generated = generator.Greedy(prompt, options.MaxNewTokens, options.IgnoreEos, options.RepetitionPenalty, id => options.OnText?.Invoke(stream?.Push(id) ?? ""));
         options.OnText?.Invoke(stream?.Finish() ?? "");
         return new GenerateResult
         {

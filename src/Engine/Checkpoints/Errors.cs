@@ -9,11 +9,11 @@ internal static class Errors
     /// <summary>The <see cref="Exception.HResult"/> of an I/O error that means a full disk: ENOSPC.</summary>
     public const int DiskFull = 28;
 
-    /// <summary>A rule that <paramref name="file"/> breaks; <paramref name="key"/> is untrusted text.</summary>
+    /// <summary>A rule that <paramref name="file"/> breaks. Path and <paramref name="key"/> may be untrusted; the other texts are printed as they are.</summary>
     public static EngineException Rule(
         string code, string file, string rule, string? key = null, string? expected = null, string? found = null, string? hint = null, Exception? inner = null)
     {
-        var message = new StringBuilder(file).Append(": ");
+        var message = new StringBuilder(Untrusted.Escape(file)).Append(": ");
         if (key is not null)
         {
             message.Append(Untrusted.Quote(key)).Append(": ");
@@ -38,7 +38,7 @@ internal static class Errors
 
     /// <summary>A file or folder that cannot be opened or read.</summary>
     public static EngineException Reading(string path, Exception e) =>
-        Rule("NE5002", path, $"cannot be read: {e.Message}", hint: "check that the path exists and that you may read it", inner: e);
+        Rule("NE5002", path, $"cannot be read: {Untrusted.Escape(e.Message)}", hint: "check that the path exists and that you may read it", inner: e);
 
     /// <summary>Parses a JSON file of this folder; <paramref name="code"/> is the error for one that is not what it should be. Errors: also NE5002.</summary>
     public static JsonDocument ReadJson(string path, string code)
@@ -55,8 +55,8 @@ internal static class Errors
 
     /// <summary>A file or folder that cannot be written: NE6002 when room is what lacks, else NE5010.</summary>
     public static EngineException Writing(string path, Exception e) => LacksRoom(e)
-        ? Rule("NE6002", path, $"no room to write: {e.Message}", hint: "free space, raise the quota or the file size limit, or write to another disk", inner: e)
-        : Rule("NE5010", path, $"cannot be written: {e.Message}", hint: "check that you may write there", inner: e);
+        ? Rule("NE6002", path, $"no room to write: {Untrusted.Escape(e.Message)}", hint: "free space, raise the quota or the file size limit, or write to another disk", inner: e)
+        : Rule("NE5010", path, $"cannot be written: {Untrusted.Escape(e.Message)}", hint: "check that you may write there", inner: e);
 
     /// <summary>ENOSPC, EFBIG, EDQUOT of Linux and macOS; ERROR_HANDLE_DISK_FULL, ERROR_DISK_FULL, ERROR_DISK_QUOTA_EXCEEDED of Windows.</summary>
     private static bool LacksRoom(Exception e) => e is IOException

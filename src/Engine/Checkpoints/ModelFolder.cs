@@ -62,8 +62,20 @@ internal sealed class ModelFolder
         return relative != ".." && !relative.StartsWith(".." + Path.DirectorySeparatorChar, StringComparison.Ordinal) && !Path.IsPathRooted(relative);
     }
 
-    /// <summary>The absolute path with every link on the way resolved; parts that do not exist are kept.</summary>
+    /// <summary>The absolute path with every link on the way resolved; parts that do not exist are kept. Errors: NE5002.</summary>
     public static string RealPath(string path)
+    {
+        try
+        {
+            return Resolve(path);
+        }
+        catch (Exception e) when (Errors.IsIo(e) || e is ArgumentException)
+        {
+            throw Errors.Reading(path, e);
+        }
+    }
+
+    private static string Resolve(string path)
     {
         string full = Path.GetFullPath(path);
         string resolved = Path.GetPathRoot(full)!;

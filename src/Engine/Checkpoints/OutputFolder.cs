@@ -168,10 +168,22 @@ internal sealed class OutputFolder : IDisposable
             throw Errors.Rule("NE11001", target, "the output exists", hint: "name a new folder, or pass --overwrite to replace it");
         }
 
-        if (Directory.EnumerateDirectories(target).FirstOrDefault() is string subfolder)
+        if (Subfolder() is string subfolder)
         {
             throw Errors.Rule("NE11003", target, "the output to replace is no checkpoint folder: it has subfolders", found: Untrusted.Quote(Path.GetFileName(subfolder)),
                 hint: "name a new folder, or remove this one yourself");
+        }
+    }
+
+    private string? Subfolder()
+    {
+        try
+        {
+            return Directory.EnumerateDirectories(target).FirstOrDefault();
+        }
+        catch (Exception e) when (Errors.IsIo(e))
+        {
+            throw Errors.Reading(target, e);
         }
     }
 

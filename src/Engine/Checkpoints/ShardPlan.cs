@@ -6,16 +6,6 @@ using NativeEngine.Kernels;
 
 namespace NativeEngine.Checkpoints;
 
-/// <summary>A tensor that a checkpoint will hold.</summary>
-/// <param name="Name">name in the checkpoint</param>
-/// <param name="DType">type as stored</param>
-/// <param name="Shape">extents</param>
-public sealed record TensorPlan(string Name, DType DType, Shape Shape)
-{
-    /// <summary>Bytes as stored.</summary>
-    public long Bytes => checked(Shape.Count * DType.Size());
-}
-
 /// <summary>One safetensors file of an output, laid out before any weight is known.</summary>
 /// <param name="FileName">model.safetensors or model-NNNNN-of-NNNNN.safetensors</param>
 /// <param name="Header">the first bytes of the file: length, JSON, padding</param>

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+using System.Text;
 using System.Text.Json;
 using NativeEngine.Kernels;
 
@@ -9,8 +11,10 @@ namespace NativeEngine.Checkpoints;
 /// <param name="DType">the type as a tensor holds it; null where none does</param>
 internal sealed record StoredType(string Name, int Bits, DType? DType = null)
 {
+    private readonly byte[] utf8 = Encoding.UTF8.GetBytes(Name);
+
     /// <summary>All types, in the order of the reference: a writer stores the last ones first.</summary>
-    public static IReadOnlyList<StoredType> All { get; } =
+    public static ImmutableArray<StoredType> All { get; } =
     [
         new("BOOL", 8),
         new("F4", 4),
@@ -41,7 +45,7 @@ internal sealed record StoredType(string Name, int Bits, DType? DType = null)
     {
         foreach (StoredType type in All)
         {
-            if (json.ValueTextEquals(type.Name))
+            if (json.ValueTextEquals(type.utf8))
             {
                 return type;
             }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text;
 
@@ -7,37 +8,39 @@ namespace NativeEngine.Checkpoints;
 public static class Untrusted
 {
     /// <summary>
-    /// <paramref name="text"/> between single quotes, cut after <paramref name="limit"/> characters. Control and format characters
-    /// (terminal escapes, line breaks, right-to-left overrides) and unpaired surrogates are written as \uXXXX.
+    /// <paramref name="text"/> with its control and format characters (terminal escapes, line breaks, right-to-left overrides) and
+    /// unpaired surrogates written as \uXXXX.
     /// </summary>
-    public static string Quote(string text, int limit = 200)
+    public static string Escape(string text)
     {
-        var quoted = new StringBuilder("'", Math.Min(text.Length, limit) + 8);
+        var escaped = new StringBuilder(text.Length);
         ReadOnlySpan<char> rest = text;
         while (!rest.IsEmpty)
         {
-            if (quoted.Length > limit)
-            {
-                return quoted.Append("'...").ToString();
-            }
-
-            bool valid = Rune.DecodeFromUtf16(rest, out Rune rune, out int used) == System.Buffers.OperationStatus.Done;
+            bool valid = Rune.DecodeFromUtf16(rest, out Rune rune, out int used) == OperationStatus.Done;
             if (valid && IsPrintable(rune))
             {
-                quoted.Append(rest[..used]);
+                escaped.Append(rest[..used]);
             }
             else
             {
                 foreach (char unit in rest[..used])
                 {
-                    quoted.Append(CultureInfo.InvariantCulture, $"\\u{(int)unit:X4}");
+                    escaped.Append(CultureInfo.InvariantCulture, $"\\u{(int)unit:X4}");
                 }
             }
 
             rest = rest[used..];
         }
 
-        return quoted.Append('\'').ToString();
+        return escaped.ToString();
+    }
+
+    /// <summary><see cref="Escape"/>, between single quotes and cut after <paramref name="limit"/> characters.</summary>
+    public static string Quote(string text, int limit = 200)
+    {
+        string escaped = Escape(text.Length > limit ? text[..limit] : text);
+        return text.Length > limit ? $"'{escaped}'..." : $"'{escaped}'";
     }
 
     private static bool IsPrintable(Rune rune) => Rune.GetUnicodeCategory(rune) is not (

@@ -9,6 +9,10 @@ internal static class TokenizerFolder
     private const string VocabFileName = "vocab.json";
     private const string MergesFileName = "merges.txt";
 
+    /// <summary>Whether <see cref="Load"/> finds files to read.</summary>
+    public static bool Exists(string folder) =>
+        ((string[])[TokenizerJson.FileName, SentencePieceModel.FileName, VocabFileName]).Any(name => File.Exists(Path.Combine(folder, name)));
+
     public static Tokenizer Load(string folder, TokenizerChoice choice, IReporter reporter)
     {
         string json = Path.Combine(folder, TokenizerJson.FileName);
@@ -117,13 +121,12 @@ internal static class TokenizerFolder
         Vocabulary vocabulary = TokenizerModel.ReadVocabulary(new JsonField(document.RootElement, "", vocabPath));
         var merges = new MergeList(vocabulary, mergesPath);
         int number = 0;
-        foreach (string line in Corpus.ReadText(mergesPath).Split('\n'))
+        foreach (string line in Corpus.ReadLines(mergesPath))
         {
             number++;
-            string merge = line.TrimEnd('\r');
-            if (merge.Length > 0)
+            if (line.Length > 0)
             {
-                merges.AddLine(merge, $"line {number}");
+                merges.AddLine(line, $"line {number}");
             }
         }
 

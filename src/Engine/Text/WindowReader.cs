@@ -44,9 +44,8 @@ internal sealed class WindowReader(Session session, ModelSpec spec, string folde
         }
 
         seqLen = Fit(seqLen);
-        int[] ids = Tokenizer().Encode(Corpus.Read(source), addSpecial: false);
-        int? bos = tokenizer!.AddsBos ? tokenizer.BosId : null;
-        return Checked(CalibrationWindows.Draw(ids, bos, samples, seqLen, seed, session.Reporter), source);
+        IReadOnlyList<int[]> drawn = CalibrationWindows.Draw(Tokenizer(), Corpus.Read(source), samples, seqLen, seed, session.Reporter);
+        return Checked(new TokenWindows([.. drawn.SelectMany(w => w)], null, drawn.Count, seqLen), source);
     }
 
     private TokenWindows? FromFile(TextSource source, int? rows)

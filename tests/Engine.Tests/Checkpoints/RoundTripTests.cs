@@ -50,7 +50,7 @@ public sealed class RoundTripTests : IDisposable
         }
     }
 
-    [Property(Arbitrary = [typeof(Plans)], MaxTest = 150)]
+    [Property(Arbitrary = [typeof(Plans)], MaxTest = 100)]
     public void Written_tensors_read_back_bit_by_bit((TensorPlan[] Tensors, int ShardBytes) plan)
     {
         var random = new System.Random(plan.Tensors.Length + plan.ShardBytes);

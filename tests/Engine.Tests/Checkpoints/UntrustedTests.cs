@@ -1,0 +1,30 @@
+using NativeEngine.Checkpoints;
+
+namespace NativeEngine.Tests.Checkpoints;
+
+/// <summary>Text from files never reaches a terminal as anything but text.</summary>
+public sealed class UntrustedTests
+{
+    [Theory]
+    [InlineData("model.layers.0.weight", "'model.layers.0.weight'")]
+    [InlineData("caf\u00E9 \u4E2D \U0001F600", "'caf\u00E9 \u4E2D \U0001F600'")]
+    [InlineData("\u001b[2J\r\n\0\u007f\u009b", @"'\u001B[2J\u000D\u000A\u0000\u007F\u009B'")]
+    [InlineData("\u202e\u2066\u200b\u2028\ufeff", @"'\u202E\u2066\u200B\u2028\uFEFF'")]
+    [InlineData("\U000E0041", @"'\uDB40\uDC41'")]
+    public void What_is_not_printable_is_escaped(string text, string quoted) => Assert.Equal(quoted, Untrusted.Quote(text));
+
+    [Fact]
+    public void Unpaired_surrogates_are_escaped() => Assert.Equal(@"'a\uD800b\uDC00'", Untrusted.Quote("a" + (char)0xD800 + "b" + (char)0xDC00));
+
+    [Fact]
+    public void Long_text_is_cut() => Assert.Equal("'aaa'...", Untrusted.Quote(new string('a', 100_000), limit: 3));
+
+    [SkippableFact]
+    public void File_names_are_escaped_in_messages()
+    {
+        Skip.If(OperatingSystem.IsWindows(), "Windows allows no control characters in file names");
+        using var folder = new TemporaryFolder();
+        folder.Write("\u001b[2Jmodel.bin", "x");
+        Assert.Contains(@"\u001B[2Jmodel.bin", Assert.Throws<EngineException>(() => Checkpoint.Open(folder.Location)).Message, StringComparison.Ordinal);
+    }
+}
