@@ -5,33 +5,14 @@ using NativeEngine.Cli.Output;
 
 namespace NativeEngine.Cli.Commands;
 
-/// <summary><c>bench slice|decode</c>: how fast this machine is, on random weights in the shape of a real model.</summary>
+/// <summary><c>bench decode|tokenize</c>: how fast this machine is.</summary>
 internal static class BenchCommand
 {
     public static Command Create(Host host) => new Verb(
         "bench",
-        "Measure how fast this machine does the work, on random weights in the shape of a real model. Results are figures, not models.",
-        "nativeengine bench slice --shape opt-125m --samples 32",
-        "nativeengine bench decode --shape llama-91m --json") { Slice(host), Decode(host) };
-
-    private static Verb Slice(Host host)
-    {
-        Option<string> shape = Shape();
-        Option<int> samples = Checked.Integer("--samples", "Calibration windows of the largest run", 32);
-        Option<int> seqLen = Checked.Integer("--seqlen", "Tokens per window, never above the shape's positions", 2048);
-        Option<double> sparsity = SliceCommand.Sparsity();
-        CommonOptions common = new() { Computes = true };
-
-        Verb verb = new(
-            "slice",
-            "Time slicing, in runs of growing depth and length: seconds per layer and million tokens are constant where time is linear in both.",
-            "nativeengine bench slice --shape opt-125m --samples 32") { shape, samples, seqLen, sparsity };
-        common.AddTo(verb);
-        verb.SetAction(parse => host.Report(parse, common, reporter => SliceBench.Run(
-            () => common.Open(parse, reporter, host.Interruption.Token),
-            parse.GetRequiredValue(shape), parse.GetValue(samples), parse.GetValue(seqLen), parse.GetValue(sparsity)), Print));
-        return verb;
-    }
+        "Measure how fast this machine does the work: the results are figures, not models.",
+        "nativeengine bench decode --shape llama-91m --json",
+        "nativeengine bench tokenize samples/sample-llama --file samples/wikitext-2-test-excerpt.txt") { Decode(host), Tokenize(host) };
 
     private static Verb Decode(Host host)
     {
@@ -52,26 +33,29 @@ internal static class BenchCommand
         return verb;
     }
 
+    private static Verb Tokenize(Host host)
+    {
+        Argument<string> model = CommonOptions.Model();
+        Option<string> file = new("--file") { HelpName = "FILE", Description = "Text to encode, as one string and line by line", Required = true };
+        Option<int> repetitions = Checked.Integer("--repetitions", "Runs of which the best counts, each with an empty word cache", 5);
+        CommonOptions common = new();
+
+        Verb verb = new(
+            "tokenize",
+            "Time each of a model's tokenizers on a text, on one thread.",
+            "nativeengine bench tokenize samples/sample-llama --file samples/wikitext-2-test-excerpt.txt") { model, file, repetitions };
+        common.AddReportingTo(verb);
+        verb.SetAction(parse => host.Report(parse, common, reporter => TokenizeBench.Run(
+            parse.GetRequiredValue(model), parse.GetRequiredValue(file), reporter, parse.GetValue(repetitions)), Print));
+        return verb;
+    }
+
     private static Option<string> Shape() => new("--shape")
     {
         HelpName = "NAME",
         Description = "Model to take the shape of, e.g. llama-7b, opt-125m, phi-2; a name that is not known prints them all",
         DefaultValueFactory = _ => "opt-125m",
     };
-
-    private static void Print(SliceBenchResult result, Report report)
-    {
-        report.Line("shape", result.Shape);
-        report.Line("parameters", Format.Count(result.Parameters));
-        report.Line("threads", $"{result.Threads}");
-        report.Line("gflop/s", $"{Format.Rate(result.Gflops)}, {Format.Percent(result.ShareOfPeak)} of the peak of these cores");
-        report.Blank();
-        report.Table(
-            ["layers", "tokens", "seconds", "s / layer / Mtoken"],
-            [.. result.Rows.Select(row => (string[])[$"{row.Layers}", Format.Count(row.Tokens), Format.Seconds(row.Seconds), Format.Seconds(row.SecondsPerLayerMegatoken)])]);
-        report.Blank();
-        report.Phases(result.Phases);
-    }
 
     private static void Print(DecodeBenchResult result, Report report)
     {
@@ -80,5 +64,15 @@ internal static class BenchCommand
         report.Line("prompt", $"{result.PromptTokens} tokens, {Format.Rate(result.PromptTokensPerSecond)} tokens/s");
         report.Line("decoding", $"{result.NewTokens} tokens, {Format.Rate(result.TokensPerSecond)} tokens/s");
         report.Line("weights read", $"{Format.Rate(result.WeightGigabytesPerSecond)} GB/s, {Format.Percent(result.ShareOfBandwidth)} of {Format.Rate(result.ReadGigabytesPerSecond)} GB/s");
+    }
+
+    private static void Print(TokenizeBenchResult result, Report report)
+    {
+        report.Line("model", result.Model ?? "");
+        report.Line("text", Format.Bytes(result.Bytes));
+        report.Blank();
+        report.Table(
+            ["tokenizer", "mode", "MB/s", "tokens"],
+            [.. result.Rows.Select(row => (string[])[row.Tokenizer, row.Mode, Format.Rate(row.MbPerSecond), Format.Count(row.Tokens)])]);
     }
 }

@@ -112,6 +112,8 @@ internal static class DemoCommand
             : throw new EngineException("NE8901", "the sample files are not beside the program") { File = path, Hint = "build or publish again; they are copied from samples/" };
     }
 
+    private static string OneLine(string? text) => string.Join(' ', (text ?? "").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+
     private static void Print(DemoResult result, Report report)
     {
         (DemoModel a, DemoModel b) = (result.Dense, result.Sliced);
@@ -125,8 +127,8 @@ internal static class DemoCommand
         ]);
         report.Blank();
         report.Line("prompt", result.Prompt);
-        report.Line("dense", result.Dense.Text?.Trim() ?? "");
-        report.Line("sliced", result.Sliced.Text?.Trim() ?? "");
+        report.Line("dense", OneLine(result.Dense.Text));
+        report.Line("sliced", OneLine(result.Sliced.Text));
         report.Blank();
         report.Phases(result.Phases);
         report.Blank();
