@@ -22,6 +22,7 @@ internal static class CommandLine
             SliceCommand.Create(host),
             GenerateCommand.Create(host),
             ExportCommand.Create(host),
+            BenchCommand.Create(host),
             DemoCommand.Create(host),
             DoctorCommand.Create(host),
             CompletionsCommand.Create(host),

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using NativeEngine.Cli.Commands;
 
 namespace NativeEngine.Cli;
 
@@ -28,7 +29,7 @@ internal static class ConfigFile
             : document.RootElement;
         Dictionary<string, JsonElement> values = root.EnumerateObject().ToDictionary(p => p.Name.Replace('_', '-'), p => p.Value);
 
-        if (values.Remove("command", out JsonElement verbOfFile) && verbOfFile.ToString() != command.Name)
+        if (values.Remove("command", out JsonElement verbOfFile) && verbOfFile.ToString() != Verb.Typed(parse.CommandResult))
         {
             throw Error($"the configuration is that of '{verbOfFile}'", path, "command", null);
         }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using NativeEngine.Cli.Commands;
 using NativeEngine.Cli.Options;
 
 namespace NativeEngine.Cli;
@@ -11,7 +12,7 @@ internal static class UsageError
     public static EngineException Of(ParseResult parse)
     {
         Command command = parse.CommandResult.Command;
-        string help = $"see '{Path(parse.CommandResult)} --help'";
+        string help = $"see '{$"nativeengine {Verb.Typed(parse.CommandResult)}".TrimEnd()} --help'";
 
         // A misspelt option also leaves its value over and a required option missing: it is the cause, so it goes first.
         if (parse.UnmatchedTokens.Count > 0)
@@ -42,8 +43,6 @@ internal static class UsageError
         .OrderBy(pair => pair.edits)
         .Select(pair => pair.candidate)
         .FirstOrDefault();
-
-    private static string Path(CommandResult command) => command.Parent is CommandResult parent ? $"{Path(parent)} {command.Command.Name}" : "nativeengine";
 
     // Levenshtein distance, one row at a time.
     private static int Edits(string a, string b)

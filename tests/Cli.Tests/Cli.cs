@@ -1,6 +1,7 @@
 using NativeEngine.Spec;
 using System.Globalization;
 using System.Text.Json;
+using NativeEngine.Spec;
 
 namespace NativeEngine.Cli.Tests;
 

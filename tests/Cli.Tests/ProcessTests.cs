@@ -28,6 +28,27 @@ public sealed class ProcessTests
         Assert.Equal(exit, process.ExitCode);
     }
 
+    [SkippableTheory]
+    [InlineData("TERM", 143)]
+    [InlineData("INT", 130)]
+    public async Task First_signal_stops_a_slice_and_leaves_nothing_behind(string signal, int exit)
+    {
+        using TemporaryFolder folder = new();
+        string samples = Path.Combine(AppContext.BaseDirectory, "samples");
+        using Process process = Shell(
+            $"exec dotnet '{Program}' slice '{samples}/sample-llama' '{folder.File("out")}' --calibration '{samples}/wikitext-2-valid-excerpt.txt' --threads 1");
+        while (!process.HasExited && Directory.GetFileSystemEntries(folder.FullName).Length == 0)
+        {
+            await Task.Delay(10);
+        }
+
+        Kill(process, signal);
+        string error = await process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        Assert.True(process.ExitCode == exit, error);
+        Assert.Empty(Directory.GetFileSystemEntries(folder.FullName));
+    }
+
     [SkippableFact]
     public async Task Hangup_is_ignored_under_nohup()
     {

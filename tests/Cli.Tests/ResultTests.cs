@@ -79,7 +79,7 @@ public sealed class ResultTests
         Assert.Equal(
             """
             note: device: cpu
-            note: 2 tokens, 100.0 tokens/s, prompt in 0.5 s
+            note: 2 tokens, 100.0 tokens/s, prompt in 0.50 s
 
             """.ReplaceLineEndings("\n"),
             Cli.Run("generate m --prompt a").Error);

@@ -34,6 +34,9 @@ internal static class DemoCommand
 {
     private const string Prompt = "The history of the city";
 
+    /// <summary>All positions that the sample model has.</summary>
+    private const int SeqLen = 512;
+
     public static Command Create(Host host)
     {
         Option<double> sparsity = SliceCommand.Sparsity();
@@ -68,7 +71,7 @@ internal static class DemoCommand
             {
                 Sparsity = parse.GetValue(sparsity),
                 Samples = 64,
-                SeqLen = 512,
+                SeqLen = SeqLen,
                 Seed = parse.GetValue(common.Seed),
             }));
 
@@ -87,7 +90,7 @@ internal static class DemoCommand
             DemoModel Measure(string model)
             {
                 InspectResult shape = InSession(session => host.Engine.Inspect(session, model));
-                PerplexityResult quality = InSession(session => host.Engine.Perplexity(session, new PerplexityOptions(model, new TextSource(Sample("wikitext-2-test-excerpt.txt")))));
+                PerplexityResult quality = InSession(session => host.Engine.Perplexity(session, new PerplexityOptions(model, new TextSource(Sample("wikitext-2-test-excerpt.txt"))) { SeqLen = SeqLen }));
                 GenerateResult text = InSession(session => host.Engine.Generate(session, new GenerateOptions(model) { Prompt = Prompt, MaxNewTokens = 40, RepetitionPenalty = 1.2 }));
                 return new DemoModel(shape.Parameters, shape.WeightBytes, shape.Macs64, quality.Perplexity, text.Text, text.TokensPerSecond);
             }
@@ -109,6 +112,8 @@ internal static class DemoCommand
             : throw new EngineException("NE8901", "the sample files are not beside the program") { File = path, Hint = "build or publish again; they are copied from samples/" };
     }
 
+    private static string OneLine(string? text) => string.Join(' ', (text ?? "").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+
     private static void Print(DemoResult result, Report report)
     {
         (DemoModel a, DemoModel b) = (result.Dense, result.Sliced);
@@ -122,10 +127,10 @@ internal static class DemoCommand
         ]);
         report.Blank();
         report.Line("prompt", result.Prompt);
-        report.Line("dense", result.Dense.Text?.Trim() ?? "");
-        report.Line("sliced", result.Sliced.Text?.Trim() ?? "");
+        report.Line("dense", OneLine(result.Dense.Text));
+        report.Line("sliced", OneLine(result.Sliced.Text));
         report.Blank();
-        report.Table(["phase of slicing", "seconds"], [.. result.Phases.Select(phase => (string[])[phase.Key, Format.Seconds(phase.Value)])]);
+        report.Phases(result.Phases);
         report.Blank();
         report.Line("total", Format.Seconds(result.Seconds));
         if (result.Output is { } output)

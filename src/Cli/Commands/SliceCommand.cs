@@ -85,6 +85,6 @@ internal static class SliceCommand
         report.Line("tokenizer", result.Tokenizer);
         LayerTable.Print(report, result.Layers);
         report.Blank();
-        report.Table(["phase", "seconds"], [.. result.Phases.Select(phase => (string[])[phase.Key, Format.Seconds(phase.Value)])]);
+        report.Phases(result.Phases);
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 
 namespace NativeEngine.Cli.Commands;
 
@@ -7,4 +8,8 @@ internal sealed class Verb(string name, string description, params string[] exam
 {
     /// <summary>Command lines that work as they stand.</summary>
     public IReadOnlyList<string> Examples { get; } = examples;
+
+    /// <summary>The verb as it is typed, e.g. <c>eval perplexity</c>; empty where none was.</summary>
+    public static string Typed(CommandResult command) =>
+        command.Parent is CommandResult parent ? $"{Typed(parent)} {command.Command.Name}".TrimStart() : "";
 }

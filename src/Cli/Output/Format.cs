@@ -8,8 +8,8 @@ internal static class Format
     /// <summary>1,234,567</summary>
     public static string Count(long n) => n.ToString("N0", CultureInfo.InvariantCulture);
 
-    /// <summary>12.3 s</summary>
-    public static string Seconds(double seconds) => string.Create(CultureInfo.InvariantCulture, $"{seconds:0.0##} s");
+    /// <summary>12.34 s</summary>
+    public static string Seconds(double seconds) => string.Create(CultureInfo.InvariantCulture, $"{seconds:0.00} s");
 
     /// <summary>1:02:03, or 2:03 below an hour.</summary>
     public static string Clock(TimeSpan time) => time.ToString(time.TotalHours >= 1 ? @"%h\:mm\:ss" : @"%m\:ss", CultureInfo.InvariantCulture);
@@ -27,6 +27,9 @@ internal static class Format
 
     /// <summary>One decimal, or a dash where there is no number.</summary>
     public static string Rate(double value) => double.IsFinite(value) ? value.ToString("N1", CultureInfo.InvariantCulture) : "-";
+
+    /// <summary>Of a share: 61 %</summary>
+    public static string Percent(double share) => share.ToString("0 %", CultureInfo.InvariantCulture);
 
     /// <summary>-23.4 %</summary>
     public static string Change(double before, double after) =>

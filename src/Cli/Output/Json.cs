@@ -2,6 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
+using NativeEngine.Bench;
 using NativeEngine.Cli.Commands;
 
 namespace NativeEngine.Cli.Output;
@@ -11,7 +12,7 @@ internal static class Json
 {
     private static readonly JsonSerializerOptions Options = new(ResultJson.Default.Options)
     {
-        TypeInfoResolver = JsonTypeInfoResolver.Combine(ResultJson.Default, CliJson.Default),
+        TypeInfoResolver = JsonTypeInfoResolver.Combine(ResultJson.Default, CliJson.Default, DecodeBenchJson.Default, TokenizeBenchJson.Default),
         Converters = { new FiniteConverter() },
 
         // Made for terminals and files, not for HTML: quotes and accents stay readable, control characters are escaped all the same.

@@ -1,4 +1,5 @@
 using NativeEngine.Spec;
+
 namespace NativeEngine.Cli.Output;
 
 /// <summary>Layer widths as a table in which equal neighbours share a row.</summary>

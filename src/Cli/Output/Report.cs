@@ -14,6 +14,10 @@ internal sealed class Report(TextWriter output)
     /// <summary>An empty line.</summary>
     public void Blank() => output.WriteLine();
 
+    /// <summary>Seconds by phase.</summary>
+    public void Phases(IReadOnlyDictionary<string, double> phases) =>
+        Table(["phase", "seconds"], [.. phases.Select(phase => (string[])[phase.Key, Format.Seconds(phase.Value)])]);
+
     /// <summary>Columns under their heads; the first is flush left, the others flush right.</summary>
     public void Table(IReadOnlyList<string> heads, IReadOnlyList<IReadOnlyList<string>> rows)
     {

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using NativeEngine.Cli.Commands;
 
 namespace NativeEngine.Cli.Progress;
 
@@ -14,7 +15,7 @@ internal sealed class LogFile(string path, TimeProvider time) : IDisposable
     /// <summary>The verb and its effective configuration, which --config takes again.</summary>
     public void Start(ParseResult parse) => Write("start", json =>
     {
-        json.WriteString("command", parse.CommandResult.Command.Name);
+        json.WriteString("command", Verb.Typed(parse.CommandResult));
         json.WritePropertyName("configuration");
         ConfigFile.Describe(parse).WriteTo(json);
     });
