@@ -8,4 +8,7 @@ namespace NativeEngine.Bench;
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(GemmBenchResult))]
 [JsonSerializable(typeof(EigenBenchResult))]
+[JsonSerializable(typeof(SliceBenchResult))]
+[JsonSerializable(typeof(DecodeBenchResult))]
+[JsonSerializable(typeof(TokenizeBenchResult))]
 public sealed partial class BenchJson : JsonSerializerContext;
