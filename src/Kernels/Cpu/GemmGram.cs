@@ -11,7 +11,7 @@ namespace NativeEngine.Kernels.Cpu;
 internal sealed unsafe class GemmGram(GemmTiles<float> tiles, long rows, long columns, float* x, long ldx, double* h, long ldh)
 {
     /// <summary>Rows of x whose products are summed in fp32.</summary>
-    public const long BlockRows = 512;
+    public const long BlockRows = 256;
 
     private const long PackedBytes = 1 << 22; // blocks packed at once: they stay in the L3 cache
 

@@ -1,0 +1,11 @@
+using System.Text.Json.Serialization;
+
+namespace NativeEngine.Bench;
+
+/// <summary>JSON of the benchmark results: snake_case, nulls left out, no reflection.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(GemmBenchResult))]
+[JsonSerializable(typeof(EigenBenchResult))]
+public sealed partial class BenchJson : JsonSerializerContext;
