@@ -7,12 +7,15 @@ namespace NativeEngine;
 public abstract record RunResult
 {
     /// <summary>Version of the result format.</summary>
+    [JsonPropertyOrder(-3)]
     public int Schema { get; init; } = 1;
 
     /// <summary>The verb.</summary>
+    [JsonPropertyOrder(-2)]
     public required string Command { get; init; }
 
     /// <summary>The model folder as given; null for verbs without one.</summary>
+    [JsonPropertyOrder(-1)]
     public string? Model { get; init; }
 
     /// <summary>Wall time of the whole command.</summary>

@@ -1,3 +1,4 @@
+using NativeEngine.Spec;
 using System.Globalization;
 using System.Text.Json;
 using NativeEngine.Spec;

@@ -88,7 +88,7 @@ internal static class GenerateCommand
             GenerateResult result = host.Engine.Generate(session, new GenerateOptions(parse.GetRequiredValue(model))
             {
                 Prompt = parse.GetValue(prompt),
-                PromptIds = parse.GetValue(promptIds),
+                PromptIds = parse.GetResult(promptIds) is null ? null : parse.GetValue(promptIds),
                 MaxNewTokens = parse.GetValue(maxNewTokens),
                 IgnoreEos = parse.GetValue(ignoreEos),
                 RepetitionPenalty = parse.GetValue(penalty),

@@ -12,7 +12,7 @@ internal static class Json
 {
     private static readonly JsonSerializerOptions Options = new(ResultJson.Default.Options)
     {
-        TypeInfoResolver = JsonTypeInfoResolver.Combine(ResultJson.Default, CliJson.Default, DecodeBenchJson.Default, TokenizeBenchJson.Default),
+        TypeInfoResolver = JsonTypeInfoResolver.Combine(ResultJson.Default, CliJson.Default, BenchJson.Default),
         Converters = { new FiniteConverter() },
 
         // Made for terminals and files, not for HTML: quotes and accents stay readable, control characters are escaped all the same.

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Text.Json.Serialization;
 using NativeEngine.Kernels;
 using NativeEngine.Kernels.Cpu;
 using NativeEngine.Model;
@@ -113,8 +112,3 @@ public static class DecodeBench
         return t.Bytes / best / 1e9;
     }
 }
-
-/// <summary>JSON of the decode benchmark.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
-[JsonSerializable(typeof(DecodeBenchResult))]
-public sealed partial class DecodeBenchJson : JsonSerializerContext;

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Text;
-using System.Text.Json.Serialization;
 using NativeEngine.Text;
 
 namespace NativeEngine.Bench;
@@ -21,13 +20,6 @@ public sealed record TokenizeBenchResult : RunResult
     /// <summary>One entry per tokenizer and mode.</summary>
     public required IReadOnlyList<TokenizeRow> Rows { get; init; }
 }
-
-/// <summary>JSON of <see cref="TokenizeBenchResult"/>, as <see cref="ResultJson"/> writes results.</summary>
-[JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
-    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
-[JsonSerializable(typeof(TokenizeBenchResult))]
-public sealed partial class TokenizeBenchJson : JsonSerializerContext;
 
 /// <summary>Measures how fast a model's tokenizers encode.</summary>
 public static class TokenizeBench

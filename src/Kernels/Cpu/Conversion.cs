@@ -1,5 +1,5 @@
 using System.Numerics.Tensors;
-using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace NativeEngine.Kernels.Cpu;
 
@@ -97,14 +97,29 @@ internal static class Conversion
     /// </summary>
     private static void RoundToOdd(ReadOnlySpan<double> x, Span<float> y)
     {
-        Span<uint> bits = MemoryMarshal.Cast<float, uint>(y);
-        for (int i = 0; i < x.Length; i++)
+        int i = 0;
+        for (; i <= x.Length - Vector512<float>.Count; i += Vector512<float>.Count)
         {
-            y[i] = (float)x[i];
-            if (y[i] != x[i])
-            {
-                bits[i] = (Math.Abs((double)y[i]) > Math.Abs(x[i]) ? bits[i] - 1 : bits[i]) | 1;
-            }
+            RoundToOdd(Vector512.Create(x[i..]), Vector512.Create(x[(i + Vector512<double>.Count)..])).CopyTo(y[i..]);
+        }
+
+        for (; i < x.Length; i++)
+        {
+            y[i] = RoundToOdd(Vector512.Create(x[i]), default)[0];
         }
     }
+
+    private static Vector512<float> RoundToOdd(Vector512<double> low, Vector512<double> high)
+    {
+        Vector512<float> nearest = Vector512.Narrow(low, high);
+        Vector512<float> lost = Vector512.Narrow(Lost(low, Vector512.WidenLower(nearest)), Lost(high, Vector512.WidenUpper(nearest)));
+        Vector512<int> exact = Vector512.Equals(lost, Vector512<float>.Zero).AsInt32();
+        Vector512<int> away = Vector512.LessThan(nearest.AsInt32() ^ lost.AsInt32(), Vector512<int>.Zero);
+        Vector512<int> towardsZero = nearest.AsInt32() + Vector512.AndNot(away, exact);
+        return (towardsZero | Vector512.AndNot(Vector512<int>.One, exact)).AsSingle();
+    }
+
+    /// <summary>What the rounding of x took away, times a factor that keeps it from vanishing in F32.</summary>
+    private static Vector512<double> Lost(Vector512<double> x, Vector512<double> rounded) => Vector512.ConditionalSelect(
+        Vector512.Equals(x, rounded), Vector512<double>.Zero, (x - rounded) * Vector512.Create(1e30));
 }

@@ -54,27 +54,33 @@ public sealed partial class CpuBackend
         return x.DType == DType.F32 ? AllFinite<float>(x) : AllFinite<double>(x);
     }
 
-    /// <summary>In square tiles, so that the cache lines of a tile are in use on both sides until it is done.</summary>
     private unsafe void Transpose<T>(Tensor y, Tensor x) where T : unmanaged
     {
-        const long Tile = 32;
-        T* yData = (T*)y.Address, xData = (T*)x.Address;
+        const long Tile = 16;
         ForRows((y.Rows + Tile - 1) / Tile, 4 * Tile * y.Columns, (first, end) =>
         {
-            for (long d0 = first * Tile; d0 < Math.Min(end * Tile, y.Rows); d0 += Tile)
+            for (long d = first * Tile; d < Math.Min(end * Tile, y.Rows); d += Tile)
             {
-                for (long n0 = 0; n0 < y.Columns; n0 += Tile)
+                for (long n = 0; n < y.Columns; n += Tile)
                 {
-                    for (long d = d0; d < Math.Min(d0 + Tile, y.Rows); d++)
-                    {
-                        for (long n = n0; n < Math.Min(n0 + Tile, y.Columns); n++)
-                        {
-                            yData[d * y.RowStride + n] = xData[n * x.RowStride + d];
-                        }
-                    }
+                    TransposeTile(
+                        (T*)y.Address + d * y.RowStride + n, y.RowStride, (T*)x.Address + n * x.RowStride + d, x.RowStride,
+                        Math.Min(Tile, y.Rows - d), Math.Min(Tile, y.Columns - n));
                 }
             }
         });
+    }
+
+    /// <summary>A tile small enough that its cache lines on both sides stay until they are used up. (rows, columns) (columns, rows)</summary>
+    private static unsafe void TransposeTile<T>(T* y, long yStride, T* x, long xStride, long rows, long columns) where T : unmanaged
+    {
+        for (long n = 0; n < columns; n++)
+        {
+            for (long d = 0; d < rows; d++)
+            {
+                y[d * yStride + n] = x[n * xStride + d];
+            }
+        }
     }
 
     private bool AllFinite<T>(Tensor x) where T : unmanaged, INumber<T>

@@ -11,6 +11,7 @@ namespace NativeEngine.Kernels.Cpu;
 internal static class VectorMath
 {
     /// <summary>The first lanes from <paramref name="x"/>, the others <paramref name="fill"/>: the last, incomplete vector of a row.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)] // its stack buffer would keep the caller's vectors out of registers
     public static Vector512<T> LoadPartial<T>(ReadOnlySpan<T> x, T fill) where T : unmanaged
     {
         Span<T> lanes = stackalloc T[Vector512<T>.Count];
@@ -20,6 +21,7 @@ internal static class VectorMath
     }
 
     /// <summary>Stores as many of the first lanes as <paramref name="y"/> is long.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static void StorePartial<T>(Vector512<T> v, Span<T> y) where T : unmanaged
     {
         Span<T> lanes = stackalloc T[Vector512<T>.Count];

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using System.Text.RegularExpressions;
+using Microsoft.Win32.SafeHandles;
 using NativeEngine.Checkpoints;
 
 namespace NativeEngine.Tests.Checkpoints;
@@ -47,13 +48,15 @@ public sealed partial class SafetensorsFuzzTests
     {
         using var folder = new TemporaryFolder();
         string path = folder["x.safetensors"];
+        using SafeFileHandle scratch = File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write, FileShare.ReadWrite);
         var random = new Random(20_240_229);
         int accepted = 0;
         HashSet<string> codes = [];
         for (int i = 0; i < Mutations; i++)
         {
             byte[] bytes = Mutate(random);
-            File.WriteAllBytes(path, bytes);
+            RandomAccess.Write(scratch, bytes, 0);
+            RandomAccess.SetLength(scratch, bytes.Length);
             Dictionary<string, (string DType, long Offset, long Bytes)>? expected = IndependentReader.Read(bytes);
             try
             {

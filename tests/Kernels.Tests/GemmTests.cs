@@ -1,0 +1,149 @@
+using NativeEngine.Kernels.Cpu;
+
+namespace NativeEngine.Kernels.Tests;
+
+public sealed class GemmTests
+{
+    public static TheoryData<DType, int> Kernels
+    {
+        get
+        {
+            var data = new TheoryData<DType, int>();
+            foreach (Isa isa in Enum.GetValues<Isa>())
+            {
+                data.Add(DType.F32, (int)isa);
+                data.Add(DType.F64, (int)isa);
+            }
+
+            return data;
+        }
+    }
+
+    private static double Tolerance(DType dtype, long k) => (dtype == DType.F32 ? 1e-7 : 2e-16) * (k + 4);
+
+    [Theory]
+    [MemberData(nameof(Kernels))]
+    public void Odd_sizes_and_all_transposes_match_the_definition(DType dtype, int isa)
+    {
+        using var cpu = new CpuBackend(2) { Isa = (Isa)isa };
+        (long M, long N, long K)[] sizes =
+        [
+            (1, 1, 1), (1, 33, 7), (2, 5, 64), (7, 31, 33), (8, 257, 31), (9, 16, 5), (13, 32, 3), (14, 48, 100), (15, 17, 257), (31, 1, 19), (33, 65, 1),
+            (64, 64, 32), (65, 66, 67), (100, 31, 401), (257, 33, 7), (7, 100, 1000), (120, 140, 130),
+        ];
+        foreach ((long m, long n, long k) in sizes)
+        {
+            for (int transposes = 0; transposes < 4; transposes++)
+            {
+                bool ta = (transposes & 1) != 0, tb = (transposes & 2) != 0;
+                using Tensor a = GemmReference.Random(cpu, dtype, ta ? k : m, ta ? m : k, 1);
+                using Tensor b = GemmReference.Random(cpu, dtype, tb ? n : k, tb ? k : n, 2);
+                using Tensor c = cpu.Alloc(dtype, new Shape(m, n));
+                cpu.Gemm(c, a, b, ta, tb);
+                GemmReference.AssertClose(
+                    GemmReference.Product(a, b, ta, tb, 1, 0, c), c, Tolerance(dtype, k), $"{(Isa)isa} ({m}, {n}, {k}) {ta} {tb}");
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Kernels))]
+    public void Alpha_beta_and_strided_views(DType dtype, int isa)
+    {
+        using var cpu = new CpuBackend(1) { Isa = (Isa)isa };
+        foreach (long m in new long[] { 1, 5, 40 })
+        {
+            for (int transposes = 0; transposes < 4; transposes++)
+            {
+                bool ta = (transposes & 1) != 0, tb = (transposes & 2) != 0;
+                const long N = 37, K = 29;
+                Tensor a = GemmReference.Random(cpu, dtype, ta ? K : m, ta ? m : K, 3, gap: 3);
+                Tensor b = GemmReference.Random(cpu, dtype, tb ? N : K, tb ? K : N, 4, gap: 1);
+                Tensor c = GemmReference.Random(cpu, dtype, m, N, 5, gap: 2);
+                double[,] expected = GemmReference.Product(a, b, ta, tb, -1.5, 0.25, c);
+                cpu.Gemm(c, a, b, ta, tb, -1.5, 0.25);
+                GemmReference.AssertClose(expected, c, Tolerance(dtype, K), $"{(Isa)isa} {m} {ta} {tb}");
+                for (long i = 0; i < m; i++)
+                {
+                    Assert.True(double.IsNaN(GemmReference.At(c, i, N)), "the gap between the rows of c was written");
+                }
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Kernels))]
+    public void Beta_zero_does_not_read_c(DType dtype, int isa)
+    {
+        using var cpu = new CpuBackend(1) { Isa = (Isa)isa };
+        foreach ((long m, long n, long k) in new (long, long, long)[] { (1, 9, 8), (20, 33, 500), (3, 3, 0) })
+        {
+            using Tensor a = GemmReference.Random(cpu, dtype, m, k, 6);
+            using Tensor b = GemmReference.Random(cpu, dtype, n, k, 7);
+            using Tensor c = cpu.Alloc(dtype, new Shape(m, n));
+            for (long i = 0; i < m * n; i++)
+            {
+                GemmReference.Set(c, 0, i, double.NaN);
+            }
+
+            cpu.Gemm(c, a, b, transposeB: true);
+            GemmReference.AssertClose(GemmReference.Product(a, b, false, true, 1, 0, c), c, Tolerance(dtype, k), $"({m}, {n}, {k})");
+        }
+    }
+
+    [Theory]
+    [InlineData(DType.F32)]
+    [InlineData(DType.F64)]
+    public void Bits_do_not_depend_on_the_number_of_threads(DType dtype)
+    {
+        (long Batch, long M, long N, long K)[] sizes = [(1, 257, 301, 1000), (1, 1, 2000, 513), (1, 8, 700, 300), (1, 30, 2500, 40), (3, 90, 90, 90), (9, 33, 65, 129)];
+        foreach ((long batch, long m, long n, long k) in sizes)
+        {
+            byte[]? first = null;
+            foreach (int threads in new[] { 1, 2, 3, 8 })
+            {
+                using var cpu = new CpuBackend(threads);
+                using Tensor a = GemmReference.Random(cpu, dtype, batch * m, k, 8);
+                using Tensor b = GemmReference.Random(cpu, dtype, batch * n, k, 9);
+                using Tensor c = cpu.Alloc(dtype, new Shape(batch, m, n));
+                cpu.Gemm(c, a.Reshape(new Shape(batch, m, k)), b.Reshape(new Shape(batch, n, k)), transposeB: true);
+                byte[] bits = Bits(c);
+                first ??= bits;
+                Assert.True(bits.AsSpan().SequenceEqual(first), $"({batch}, {m}, {n}, {k}) with {threads} threads");
+            }
+        }
+    }
+
+    [Fact]
+    public void A_batch_is_its_products_one_by_one()
+    {
+        using var cpu = new CpuBackend(2);
+        const long Batch = 5, M = 12, N = 20, K = 16;
+        using Tensor a = GemmReference.Random(cpu, DType.F32, Batch * K, M, 10);
+        using Tensor b = GemmReference.Random(cpu, DType.F32, Batch * K, N, 11);
+        using Tensor c = cpu.Alloc(DType.F32, new Shape(Batch, M, N));
+        using Tensor one = cpu.Alloc(DType.F32, new Shape(M, N));
+        cpu.Gemm(c, a.Reshape(new Shape(Batch, K, M)), b.Reshape(new Shape(Batch, K, N)), transposeA: true);
+        for (long i = 0; i < Batch; i++)
+        {
+            cpu.Gemm(one, a.RowRange(i * K, K), b.RowRange(i * K, K), transposeA: true);
+            Assert.True(one.AsSpan<float>().SequenceEqual(c.AsSpan<float>().Slice((int)(i * M * N), (int)(M * N))));
+        }
+    }
+
+    [Fact]
+    public void Wrong_shapes_and_types_are_refused()
+    {
+        using var cpu = new CpuBackend(1);
+        using Tensor a = cpu.Alloc(DType.F32, new Shape(3, 4));
+        using Tensor b = cpu.Alloc(DType.F32, new Shape(4, 5));
+        using Tensor c = cpu.Alloc(DType.F32, new Shape(3, 5));
+        using Tensor wide = cpu.Alloc(DType.F64, new Shape(3, 5));
+        Assert.Throws<ArgumentException>(() => cpu.Gemm(c, a, b, transposeB: true));
+        Assert.Throws<ArgumentException>(() => cpu.Gemm(c, b, a));
+        Assert.Throws<ArgumentException>(() => cpu.Gemm(wide, a, b));
+        Assert.Throws<ArgumentException>(() => cpu.Gemm(c.Reshape(new Shape(1, 3, 5)), a, b));
+    }
+
+    private static unsafe byte[] Bits(Tensor x) => new Span<byte>((void*)x.Address, (int)x.Bytes).ToArray();
+}

@@ -1,0 +1,79 @@
+using NativeEngine.Kernels.Cpu;
+
+namespace NativeEngine.Kernels.Tests;
+
+/// <summary>Wrong shapes and types throw ArgumentException; the message names the op and what was found.</summary>
+public sealed class OpArgumentTests
+{
+    private static readonly Dictionary<string, (Op Op, Action<CpuBackend, Func<DType, Shape, Tensor>> Call)> Wrong = new()
+    {
+        ["Copy: rows"] = (Op.Copy, (b, t) => b.Copy(t(DType.F32, new(3, 5)), t(DType.F32, new(4, 5)))),
+        ["Copy: float to integer"] = (Op.Copy, (b, t) => b.Copy(t(DType.I32, new(3, 5)), t(DType.F32, new(3, 5)))),
+        ["Transpose: same orientation"] = (Op.Transpose, (b, t) => b.Transpose(t(DType.F32, new(3, 5)), t(DType.F32, new(3, 5)))),
+        ["AllFinite: integers"] = (Op.AllFinite, (b, t) => b.AllFinite(t(DType.I32, new(3, 5)))),
+        ["AddBias: length"] = (Op.AddBias, (b, t) => b.AddBias(t(DType.F32, new(3, 5)), t(DType.F32, new(4)))),
+        ["Add: mixed types"] = (Op.Add, (b, t) => b.Add(t(DType.F32, new(3, 5)), t(DType.F64, new(3, 5)))),
+        ["Add: half precision"] = (Op.Add, (b, t) => b.Add(t(DType.BF16, new(3, 5)), t(DType.BF16, new(3, 5)))),
+        ["RmsNorm: gain"] = (Op.RmsNorm, (b, t) => b.RmsNorm(t(DType.F32, new(3, 5)), t(DType.F32, new(3, 5)), t(DType.F32, new(6)), 1e-5, 5)),
+        ["RmsNorm: width"] = (Op.RmsNorm, (b, t) => b.RmsNorm(t(DType.F32, new(3, 5)), t(DType.F32, new(3, 5)), null, 1e-5, 0)),
+        ["LayerNorm: bias"] = (Op.LayerNorm, (b, t) => b.LayerNorm(t(DType.F32, new(3, 5)), t(DType.F32, new(3, 5)), null, t(DType.F64, new(5)), 1e-5)),
+        ["Embed: ids"] = (Op.Embed, (b, t) => b.Embed(t(DType.F32, new(3, 5)), t(DType.F32, new(9, 5)), t(DType.I64, new(3)))),
+        ["Embed: id outside"] = (Op.Embed, (b, t) => b.Embed(t(DType.F32, new(3, 5)), t(DType.F32, new(9, 5)), Filled(t, 3, 9))),
+        ["Embed: id negative"] = (Op.Embed, (b, t) => b.Embed(t(DType.F32, new(3, 5)), t(DType.F32, new(9, 5)), Filled(t, 3, -1))),
+        ["Rope: heads"] = (Op.Rope, (b, t) => b.Rope(t(DType.F32, new(3, 20)), t(DType.F32, new(9, 4)), t(DType.F32, new(9, 4)), Filled(t, 3, 0), 8)),
+        ["Rope: angles"] = (Op.Rope, (b, t) => b.Rope(t(DType.F32, new(3, 16)), t(DType.F32, new(9, 5)), t(DType.F32, new(9, 5)), Filled(t, 3, 0), 8)),
+        ["Rope: position outside"] = (Op.Rope, (b, t) => b.Rope(t(DType.F32, new(3, 16)), t(DType.F32, new(9, 4)), t(DType.F32, new(9, 4)), Filled(t, 3, 9), 8)),
+        ["Attention: heads"] = (Op.Attention, (b, t) => Attend(b, t, new(3, 2, 8, 6, 1), null)),
+        ["Attention: no heads"] = (Op.Attention, (b, t) => Attend(b, t, new(0, 0, 8, 6, 1), null)),
+        ["Attention: more queries than keys"] = (Op.Attention, (b, t) => Attend(b, t, new(4, 2, 8, 4, 1), null)),
+        ["Attention: more keys than the cache"] = (Op.Attention, (b, t) => Attend(b, t, new(4, 2, 8, 11, 1), null)),
+        ["Attention: mask"] = (Op.Attention, (b, t) => Attend(b, t, new(4, 2, 8, 6, 1), t(DType.I32, new(2, 5)))),
+        ["Activate: columns"] = (Op.Activate, (b, t) => b.Activate(t(DType.F32, new(3, 5)), t(DType.F32, new(3, 6)), Activation.Silu)),
+        ["ActivateGated: types"] = (Op.ActivateGated, (b, t) =>
+            b.ActivateGated(t(DType.F32, new(3, 5)), t(DType.F32, new(3, 5)), t(DType.F64, new(3, 5)), Activation.Silu)),
+        ["Softmax: rows"] = (Op.Softmax, (b, t) => b.Softmax(t(DType.F32, new(3, 5)), t(DType.F32, new(2, 5)))),
+        ["TokenLogProb: result type"] = (Op.TokenLogProb, (b, t) => b.TokenLogProb(t(DType.F32, new(3)), t(DType.F32, new(3, 5)), Filled(t, 3, 0))),
+        ["TokenLogProb: target outside"] = (Op.TokenLogProb, (b, t) => b.TokenLogProb(t(DType.F64, new(3)), t(DType.F32, new(3, 5)), Filled(t, 3, 5))),
+    };
+
+    public static IEnumerable<object[]> Names => Wrong.Keys.Select(name => new object[] { name });
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Wrong_arguments_throw_and_name_the_op(string name)
+    {
+        using var backend = new CpuBackend(1);
+        var owners = new List<Tensor>();
+        Tensor Make(DType dtype, Shape shape)
+        {
+            owners.Add(backend.Alloc(dtype, shape));
+            return owners[^1];
+        }
+
+        (Op op, Action<CpuBackend, Func<DType, Shape, Tensor>> call) = Wrong[name];
+        ArgumentException error = Assert.ThrowsAny<ArgumentException>(() => call(backend, Make));
+        Assert.StartsWith($"{op}: ", error.Message, StringComparison.Ordinal);
+        Assert.Contains('(', error.Message);
+        owners.ForEach(owner => owner.Dispose());
+    }
+
+    [Fact]
+    public void The_message_shows_every_tensor()
+    {
+        using var backend = new CpuBackend(1);
+        using Tensor y = backend.Alloc(DType.F32, new Shape(3, 5)), x = backend.Alloc(DType.F32, new Shape(3, 9));
+        ArgumentException error = Assert.Throws<ArgumentException>(() => backend.Add(y, x.ColumnRange(0, 6)));
+        Assert.Equal("Add: all tensors must have the same rows and columns; found F32(3, 5), F32(3, 6) with row stride 9", error.Message);
+    }
+
+    private static Tensor Filled(Func<DType, Shape, Tensor> make, long n, int value)
+    {
+        Tensor tensor = make(DType.I32, new(n));
+        tensor.AsSpan<int>().Fill(value);
+        return tensor;
+    }
+
+    /// <summary>Two sequences of five queries, four heads of eight, a cache for ten keys of two heads.</summary>
+    private static void Attend(CpuBackend backend, Func<DType, Shape, Tensor> make, AttentionDims dims, Tensor? mask) => backend.Attention(
+        make(DType.F32, new(2, 5, 32)), make(DType.F32, new(2, 5, 32)), make(DType.F32, new(2, 10, 16)), make(DType.F32, new(2, 10, 16)), mask, dims);
+}
