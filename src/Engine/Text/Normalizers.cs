@@ -100,14 +100,19 @@ internal sealed class UnicodeNormalizer : TextStage
     private void Normalize(ReadOnlySpan<byte> text, ArrayBufferWriter<byte> output)
     {
         string part = Encoding.UTF8.GetString(text);
+        if (part.Length > MaxMixedMarks)
+        {
+            RefuseLongMarkRuns(part);
+        }
+
         if (part.IsNormalized(form))
         {
             output.Write(text);
-            return;
         }
-
-        RefuseLongMarkRuns(part);
-        Encoding.UTF8.GetBytes(part.Normalize(form), output);
+        else
+        {
+            Encoding.UTF8.GetBytes(part.Normalize(form), output);
+        }
     }
 
     /// <summary>ICU sorts the marks on one character in quadratic time, which a hostile text would turn into minutes.</summary>

@@ -49,10 +49,12 @@ public sealed class BrokenTokenizerTests
         ("lookbehind", "NE4107", "uses this kind of group", j => j["pre_tokenizer"] = Split("(?<=a)b")),
         ("open class", "NE4107", "uses an end in the middle", j => j["pre_tokenizer"] = Split("[a")),
         ("script property", "NE4107", @"uses \p{Han}", j => j["pre_tokenizer"] = Split(@"\p{Han}")),
-        ("template without text", "NE4101", "a template with 0 sequences", j => j["post_processor"] = JsonNode.Parse("""{"type":"TemplateProcessing","single":[],"special_tokens":{}}""")),
+        ("template without text", "NE4101", "a template with 0 sequences", j => j["post_processor"] = JsonNode.Parse(
+            """{"type":"TemplateProcessing","single":[],"special_tokens":{}}""")),
         ("template with a hole", "NE3113", "which has no token", j => j["post_processor"] = JsonNode.Parse(
             """{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"x"}},{"Sequence":{"id":"A"}}],"special_tokens":{"x":{"ids":[999]}}}""")),
-        ("empty pattern", "NE3102", "a string of at least one character", j => j["normalizer"] = JsonNode.Parse("""{"type":"Replace","pattern":{"String":""},"content":"x"}""")),
+        ("empty pattern", "NE3102", "a string of at least one character", j => j["normalizer"] = JsonNode.Parse(
+            """{"type":"Replace","pattern":{"String":""},"content":"x"}""")),
     ];
 
     private static readonly (string Rule, string Code, string Message, Action<JsonObject> Break)[] CharacterCases =
@@ -69,7 +71,7 @@ public sealed class BrokenTokenizerTests
         ("truncated varint", "NE3124", "the file ends inside a value", () => ModelWriter.Sound().Raw(0x0A, 0xFF)),
         ("endless varint", "NE3123", "more than ten bytes", () => ModelWriter.Sound().Raw([0x20, .. Enumerable.Repeat((byte)0xFF, 20)])),
         ("length beyond the end", "NE3122", "a length reaches beyond the end", () => ModelWriter.Sound().Raw(0x0A, 0x7F, 0x01)),
-        ("huge length", "NE3122", "a length reaches beyond the end", () => ModelWriter.Sound().Raw(0x0A, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x01)),
+        ("huge length", "NE3122", "a length reaches beyond the end", () => ModelWriter.Sound().Raw([0x0A, .. Enumerable.Repeat((byte)0xFF, 9), 0x01])),
         ("field number 0", "NE3121", "not a protobuf field", () => ModelWriter.Sound().Raw(0x02, 0x00)),
         ("group", "NE3121", "not a protobuf field", () => ModelWriter.Sound().Raw(0x0B)),
         ("piece is a number", "NE3125", "field 1 has the wrong wire type", () => ModelWriter.Sound().Raw(0x08, 0x01)),

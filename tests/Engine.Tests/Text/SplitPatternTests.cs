@@ -42,6 +42,18 @@ public sealed class SplitPatternTests
         string Piece(int start, int end) => Encoding.UTF8.GetString(utf8, start, end - start);
     }
 
+    [Fact]
+    public void Nested_choices_take_bounded_time()
+    {
+        string harmless = string.Concat(Enumerable.Repeat("(?:a?|b?)", 60)) + "c";
+        var found = new List<(int Start, int End, bool IsMatch)>();
+        SplitPatternParser.Parse(harmless, "x").FindAll("abc"u8, found);
+        Assert.Equal((0, 3, true), Assert.Single(found));
+        string hostile = string.Concat(Enumerable.Repeat("(?:a|a)", 60)) + "c";
+        byte[] text = Encoding.UTF8.GetBytes(new string('a', 60));
+        Assert.Equal("NE4108", Assert.Throws<EngineException>(() => SplitPatternParser.Parse(hostile, "x").FindAll(text, found)).Code);
+    }
+
     [Theory]
     [InlineData(0x0041, true)]
     [InlineData(0x4E00, true)]

@@ -53,11 +53,17 @@ internal static class TinyTokenizers
         return new JsonObject
         {
             ["added_tokens"] = new JsonArray(AddedToken(1, "<s>")),
-            ["normalizer"] = JsonNode.Parse("""{"type":"Sequence","normalizers":[{"type":"Prepend","prepend":"▁"},{"type":"Replace","pattern":{"String":" "},"content":"▁"}]}"""),
-            ["post_processor"] = JsonNode.Parse(
-                """{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>"}},{"Sequence":{"id":"A"}}],"special_tokens":{"<s>":{"id":"<s>","ids":[1],"tokens":["<s>"]}}}"""),
-            ["decoder"] = JsonNode.Parse(
-                """{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"▁"},"content":" "},{"type":"ByteFallback"},{"type":"Fuse"},{"type":"Strip","content":" ","start":1,"stop":0}]}"""),
+            ["normalizer"] = JsonNode.Parse("""
+                {"type":"Sequence","normalizers":[{"type":"Prepend","prepend":"▁"},{"type":"Replace","pattern":{"String":" "},"content":"▁"}]}
+                """),
+            ["post_processor"] = JsonNode.Parse("""
+                {"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>"}},{"Sequence":{"id":"A"}}],
+                "special_tokens":{"<s>":{"id":"<s>","ids":[1],"tokens":["<s>"]}}}
+                """),
+            ["decoder"] = JsonNode.Parse("""
+                {"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"▁"},"content":" "},
+                {"type":"ByteFallback"},{"type":"Fuse"},{"type":"Strip","content":" ","start":1,"stop":0}]}
+                """),
             ["model"] = new JsonObject
             {
                 ["type"] = "BPE",
@@ -160,7 +166,8 @@ internal sealed class ModelWriter
 
     public byte[] ToArray() => proto.ToArray();
 
-    public SentencePieceModel Read(IReporter? reporter = null) => SentencePieceModel.Read(proto.ToArray(), "tokenizer.model", reporter ?? SilentReporter.Instance);
+    public SentencePieceModel Read(IReporter? reporter = null) =>
+        SentencePieceModel.Read(proto.ToArray(), "tokenizer.model", reporter ?? SilentReporter.Instance);
 
     private static byte[] Field(int field, byte[] bytes) => [.. Varint((ulong)((field << 3) | 2)), .. Varint((ulong)bytes.Length), .. bytes];
 

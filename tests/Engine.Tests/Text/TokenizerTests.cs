@@ -72,6 +72,19 @@ public sealed class TokenizerTests
     }
 
     [Fact]
+    public void A_character_map_is_applied_first()
+    {
+        // A double array of two blocks: the root leads to node 256, 'A' to its child 256 ^ 65, whose leaf is 448 and holds offset 0 of the blob.
+        var units = new uint[512];
+        units[0] = 256u << 10;
+        units[256 ^ 'A'] = ((256u ^ 'A' ^ 448u) << 10) | (1u << 8) | 'A';
+        byte[] map = [.. BitConverter.GetBytes(4 * units.Length), .. units.SelectMany(BitConverter.GetBytes), (byte)'a', (byte)'b', 0];
+        SentencePieceModel model = ModelWriter.Sound().Normalizer(map).Read();
+        var tokenizer = new SentencePieceTokenizer(model, new SpecialIds(null, null, null, [], []), "test");
+        Assert.Equal(tokenizer.Encode("ab bé", addSpecial: false), tokenizer.Encode("A bé", addSpecial: false));
+    }
+
+    [Fact]
     public void Text_must_be_Unicode()
     {
         Tokenizer tokenizer = TinyTokenizers.Json(TinyTokenizers.ByteLevel());
@@ -86,7 +99,9 @@ public sealed class TokenizerTests
         byte[] json = TinyTokenizers.Bytes(TinyTokenizers.Characters());
         byte[] model = ModelWriter.Sound().ToArray();
         using TemporaryFolder both = TinyTokenizers.Folder(
-            ("tokenizer.json", json), ("tokenizer.model", model), ("tokenizer_config.json", """{"tokenizer_class":"LlamaTokenizer","legacy":false}"""u8.ToArray()));
+            ("tokenizer.json", json),
+            ("tokenizer.model", model),
+            ("tokenizer_config.json", """{"tokenizer_class":"LlamaTokenizer","legacy":false}"""u8.ToArray()));
         Assert.Equal("auto: tokenizer.json", Load(both, TokenizerChoice.Auto).Description);
         Assert.Equal("file: tokenizer.json", Load(both, TokenizerChoice.File).Description);
         Assert.Equal("slow: tokenizer.model, not legacy", Load(both, TokenizerChoice.Slow).Description);
@@ -158,6 +173,7 @@ public sealed class TokenizerTests
         Tokenizer tokenizer = TinyTokenizers.Json(json);
         string marks = string.Concat(Enumerable.Repeat("\u0307\u0323", 100_000));
         Assert.Equal("NE4112", Assert.Throws<EngineException>(() => tokenizer.Encode(marks, addSpecial: false)).Code);
+        Assert.Equal(new string('\u0301', 5000), tokenizer.Decode(tokenizer.Encode(new string('\u0301', 5000), addSpecial: false), skipSpecial: false));
         Assert.Equal("\u1E69", tokenizer.Decode(tokenizer.Encode("s\u0307\u0323", addSpecial: false), skipSpecial: false));
         Assert.Equal("é\uFFFEé", tokenizer.Decode(tokenizer.Encode("e\u0301\uFFFEe\u0301", addSpecial: false), skipSpecial: false));
     }
