@@ -1,4 +1,3 @@
-using NativeEngine.Spec;
 using System.Globalization;
 using System.Text.Json;
 using NativeEngine.Spec;

@@ -97,7 +97,7 @@ public sealed class OptionTests
         foreach (string prompt in (string[])["@file", "[x]", "-1", "", "a \n b", "slice"])
         {
             Assert.Equal(0, Cli.Run(["generate", "m", "--prompt", prompt], engine).Exit);
-            Assert.Equal(prompt, seen!.Prompt);
+            Assert.Equal((prompt, null), (seen!.Prompt, seen.PromptIds));
         }
     }
 

@@ -55,7 +55,7 @@ public sealed class UsageErrorTests
     [InlineData("generate m --prompt a", "--max-new-tokens", "0", "a whole number, 1 or more")]
     [InlineData("generate m --prompt a", "--repetition-penalty", "0", "x > 0")]
     [InlineData("generate m --prompt a", "--temperature", "-1", "x >= 0")]
-    [InlineData("generate m", "--prompt-ids", "1,,2", "whole numbers with commas between them")]
+    [InlineData("generate m", "--prompt-ids", "1,,2", "whole numbers, 0 or more, with commas between them")]
     [InlineData("inspect m", "--threads", "0", "a whole number from 1 to 1024")]
     [InlineData("inspect m", "--device", "gpu", "cpu, cuda, cuda:n")]
     [InlineData("inspect m", "--device", "cuda:-1", "cpu, cuda, cuda:n")]

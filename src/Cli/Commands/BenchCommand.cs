@@ -5,14 +5,69 @@ using NativeEngine.Cli.Output;
 
 namespace NativeEngine.Cli.Commands;
 
-/// <summary><c>bench decode|tokenize</c>: how fast this machine is.</summary>
+/// <summary><c>bench gemm|eigen|slice|decode|tokenize</c>: how fast this machine is.</summary>
 internal static class BenchCommand
 {
+    private static readonly int[] DefaultSizes = [256, 512, 1024, 2048];
+    private static readonly int[] DefaultThreads = [.. new[] { 1, Environment.ProcessorCount }.Distinct()];
+
     public static Command Create(Host host) => new Verb(
         "bench",
         "Measure how fast this machine does the work: the results are figures, not models.",
-        "nativeengine bench decode --shape llama-91m --json",
-        "nativeengine bench tokenize samples/sample-llama --file samples/wikitext-2-test-excerpt.txt") { Decode(host), Tokenize(host) };
+        "nativeengine bench gemm",
+        "nativeengine bench slice --shape opt-125m --samples 32",
+        "nativeengine bench decode --shape llama-91m --json") { Gemm(host), Eigen(host), Slice(host), Decode(host), Tokenize(host) };
+
+    private static Verb Gemm(Host host)
+    {
+        Option<IntegerList?> sizes = Sizes("Rows and columns of the square matrices");
+        Option<IntegerList?> threads = Threads();
+        CommonOptions common = new();
+
+        Verb verb = new(
+            "gemm",
+            "Time matrix products in fp32 and fp64 against the multiply-add peak of the same cores, measured in the same run.",
+            "nativeengine bench gemm",
+            "nativeengine bench gemm --sizes 1024,4096 --threads 1,2 --json") { sizes, threads };
+        common.AddReportingTo(verb);
+        verb.SetAction(parse => host.Report(parse, common, _ => GemmBench.Run(parse.GetValue(sizes)?.Values ?? DefaultSizes, parse.GetValue(threads)?.Values ?? DefaultThreads), Print));
+        return verb;
+    }
+
+    private static Verb Eigen(Host host)
+    {
+        Option<IntegerList?> sizes = Sizes("Rows and columns of the symmetric matrices");
+        Option<IntegerList?> threads = Threads();
+        CommonOptions common = new();
+
+        Verb verb = new(
+            "eigen",
+            "Time symmetric eigendecompositions in fp64, and show how accurate they are.",
+            "nativeengine bench eigen",
+            "nativeengine bench eigen --sizes 768,4096 --json") { sizes, threads };
+        common.AddReportingTo(verb);
+        verb.SetAction(parse => host.Report(parse, common, _ => EigenBench.Run(parse.GetValue(sizes)?.Values ?? DefaultSizes, parse.GetValue(threads)?.Values ?? DefaultThreads), Print));
+        return verb;
+    }
+
+    private static Verb Slice(Host host)
+    {
+        Option<string> shape = Shape();
+        Option<int> samples = Checked.Integer("--samples", "Calibration windows of the largest run", 32);
+        Option<int> seqLen = Checked.Integer("--seqlen", "Tokens per window, never above the shape's positions", 2048);
+        Option<double> sparsity = SliceCommand.Sparsity();
+        CommonOptions common = new() { Computes = true };
+
+        Verb verb = new(
+            "slice",
+            "Time slicing, on random weights in the shape of a real model, in runs of growing depth and length: seconds per layer and million tokens are constant where time is linear in both.",
+            "nativeengine bench slice --shape opt-125m --samples 32") { shape, samples, seqLen, sparsity };
+        common.AddTo(verb);
+        verb.SetAction(parse => host.Report(parse, common, reporter => SliceBench.Run(
+            () => common.Open(parse, reporter, host.Interruption.Token),
+            parse.GetRequiredValue(shape), parse.GetValue(samples), parse.GetValue(seqLen), parse.GetValue(sparsity)), Print));
+        return verb;
+    }
 
     private static Verb Decode(Host host)
     {
@@ -50,12 +105,38 @@ internal static class BenchCommand
         return verb;
     }
 
+    private static Option<IntegerList?> Sizes(string description) => Checked.Integers("--sizes", $"{description} (default: {string.Join(',', DefaultSizes)})", least: 1);
+
+    private static Option<IntegerList?> Threads() => Checked.Integers("--threads", "Numbers of threads to try (default: 1 and all cores)", least: 1);
+
     private static Option<string> Shape() => new("--shape")
     {
         HelpName = "NAME",
         Description = "Model to take the shape of, e.g. llama-7b, opt-125m, phi-2; a name that is not known prints them all",
         DefaultValueFactory = _ => "opt-125m",
     };
+
+    private static void Print(GemmBenchResult result, Report report) => report.Table(
+        ["type", "n", "threads", "gflop/s", "of peak"],
+        [.. result.Rows.Select(row => (string[])[row.Dtype, $"{row.N}", $"{row.Threads}", Format.Rate(row.Gflops), Format.Percent(row.ShareOfPeak)])]);
+
+    private static void Print(EigenBenchResult result, Report report) => report.Table(
+        ["n", "threads", "seconds", "residual", "orthogonality"],
+        [.. result.Rows.Select(row => (string[])[$"{row.N}", $"{row.Threads}", $"{row.Seconds:0.000}", $"{row.Residual:0.000}", $"{row.Orthogonality:0.000}"])]);
+
+    private static void Print(SliceBenchResult result, Report report)
+    {
+        report.Line("shape", result.Shape);
+        report.Line("parameters", Format.Count(result.Parameters));
+        report.Line("threads", $"{result.Threads}");
+        report.Line("gflop/s", $"{Format.Rate(result.Gflops)}, {Format.Percent(result.ShareOfPeak)} of the peak of these cores");
+        report.Blank();
+        report.Table(
+            ["layers", "tokens", "seconds", "s / layer / Mtoken"],
+            [.. result.Rows.Select(row => (string[])[$"{row.Layers}", Format.Count(row.Tokens), $"{row.Seconds:0.00}", $"{row.SecondsPerLayerMegatoken:0.00}"])]);
+        report.Blank();
+        report.Phases(result.Phases);
+    }
 
     private static void Print(DecodeBenchResult result, Report report)
     {

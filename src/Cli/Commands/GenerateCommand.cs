@@ -14,7 +14,7 @@ internal static class GenerateCommand
     {
         Argument<string> model = CommonOptions.Model();
         Option<string?> prompt = Checked.Text("--prompt", "S", "Text to continue");
-        Option<int[]?> promptIds = new CheckedOption<int[]?>("--prompt-ids", "1,2,3", "Ids to continue; no tokenizer is needed", "whole numbers with commas between them", TryIds);
+        Option<IntegerList?> promptIds = Checked.Integers("--prompt-ids", "Ids to continue; no tokenizer is needed", least: 0);
         Option<int> maxNewTokens = Checked.Integer("--max-new-tokens", "Tokens to produce at most", Defaults.MaxNewTokens);
         Option<bool> ignoreEos = Checked.Flag("--ignore-eos", "Go on after the end-of-text token");
         Option<double> penalty = Checked.Number(
@@ -88,7 +88,7 @@ internal static class GenerateCommand
             GenerateResult result = host.Engine.Generate(session, new GenerateOptions(parse.GetRequiredValue(model))
             {
                 Prompt = parse.GetValue(prompt),
-                PromptIds = parse.GetResult(promptIds) is null ? null : parse.GetValue(promptIds),
+                PromptIds = parse.GetResult(promptIds) is null ? null : parse.GetValue(promptIds)?.Values,
                 MaxNewTokens = parse.GetValue(maxNewTokens),
                 IgnoreEos = parse.GetValue(ignoreEos),
                 RepetitionPenalty = parse.GetValue(penalty),
@@ -109,20 +109,5 @@ internal static class GenerateCommand
             host.Out.Write(Printable.Lines(piece));
             host.Out.Flush();
         }
-    }
-
-    private static bool TryIds(string text, out int[]? ids)
-    {
-        string[] words = text.Split(',');
-        ids = new int[words.Length];
-        for (int i = 0; i < words.Length; i++)
-        {
-            if (!int.TryParse(words[i], NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out ids[i]))
-            {
-                return false;
-            }
-        }
-
-        return true;
     }
 }

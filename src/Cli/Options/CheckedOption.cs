@@ -21,9 +21,6 @@ internal sealed class CheckedOption<T> : Option<T>, IChecked
         HelpName = helpName;
         Description = description;
         Allowed = allowed;
-
-        // A list of ids, too, is one word.
-        Arity = ArgumentArity.ExactlyOne;
         CustomParser = argument =>
         {
             if (argument.Tokens.Count != 1 || !read(argument.Tokens[0].Value, out T value))
@@ -39,6 +36,9 @@ internal sealed class CheckedOption<T> : Option<T>, IChecked
     /// <inheritdoc/>
     public string Allowed { get; }
 }
+
+/// <summary>Whole numbers, as one word of the command line. The parser would turn a missing option of a bare array into an empty one.</summary>
+internal sealed record IntegerList(IReadOnlyList<int> Values);
 
 /// <summary>Makes the kinds of option that the verbs use.</summary>
 internal static class Checked
@@ -60,6 +60,25 @@ internal static class Checked
             bool ok = TryPositive(text, out int n) && n <= most;
             value = n;
             return ok;
+        });
+
+    /// <summary>Whole numbers, <paramref name="least"/> or more, with commas between them; null without the option.</summary>
+    public static Option<IntegerList?> Integers(string name, string description, int least) =>
+        new CheckedOption<IntegerList?>(name, "n,m", description, $"whole numbers, {least} or more, with commas between them", (string text, out IntegerList? list) =>
+        {
+            list = null;
+            string[] words = text.Split(',');
+            int[] values = new int[words.Length];
+            for (int i = 0; i < words.Length; i++)
+            {
+                if (!int.TryParse(words[i].Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out values[i]) || values[i] < least)
+                {
+                    return false;
+                }
+            }
+
+            list = new IntegerList(values);
+            return true;
         });
 
     /// <summary>A real number for which <paramref name="accepts"/> holds.</summary>
