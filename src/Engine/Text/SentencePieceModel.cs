@@ -69,7 +69,7 @@ internal sealed class SentencePieceModel
     /// <summary>Replacements applied to the text first; null when there are none.</summary>
     public CharsMap? CharsMap { get; private set; }
 
-    /// <exception cref="EngineException">NE312x, NE313x: the file is broken; NE4102 to NE4106: it needs something that is not supported</exception>
+    /// <exception cref="EngineException">NE312x, NE313x: the file is broken; NE4102, NE4103, NE4105: it needs something that is not supported</exception>
     public static SentencePieceModel Read(string path, IReporter reporter)
     {
         long length = new FileInfo(path).Length;

@@ -9,7 +9,7 @@ namespace NativeEngine.Text;
 /// </summary>
 internal sealed partial class SplitPatternParser
 {
-    private const int MaxLength = 4096;
+    private const int MaxLength = 1024; // bounds the depth of calls while matching
     private const int MaxDepth = 16;
     private const int Unbounded = int.MaxValue;
     private readonly string source;
@@ -17,10 +17,10 @@ internal sealed partial class SplitPatternParser
     private int at;
     private int depth;
 
+    private SplitPatternParser(string source, string file) => (this.source, this.file) = (source, file);
+
     /// <summary>A part of the pattern, which becomes a node once it is known what follows.</summary>
     private delegate PatternNode? Fragment(PatternNode? next);
-
-    private SplitPatternParser(string source, string file) => (this.source, this.file) = (source, file);
 
     /// <exception cref="EngineException">NE4107: the pattern uses something that is not supported</exception>
     public static SplitPattern Parse(string source, string file)

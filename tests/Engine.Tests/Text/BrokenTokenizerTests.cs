@@ -150,6 +150,51 @@ public sealed class BrokenTokenizerTests
         Assert.Equal("NE3101", Assert.Throws<EngineException>(() => TinyTokenizers.Json(Encoding.UTF8.GetBytes(deep))).Code);
     }
 
+    [Theory]
+    [InlineData("[]", "NE3101")]
+    [InlineData("""{"legacy":"yes"}""", "NE3102")]
+    [InlineData("""{"add_bos_token":1}""", "NE3102")]
+    [InlineData("""{"tokenizer_class":["LlamaTokenizer"]}""", "NE3102")]
+    [InlineData("""{"bos_token":5}""", "NE3102")]
+    [InlineData("""{"eos_token":{"text":"x"}}""", "NE3102")]
+    [InlineData("""{"additional_special_tokens":"x"}""", "NE3102")]
+    [InlineData("""{"added_tokens_decoder":{"x":{"content":"a"}}}""", "NE3102")]
+    [InlineData("""{"added_tokens_decoder":{"99999999":{"content":"a"}}}""", "NE3102")]
+    [InlineData("""{"added_tokens_decoder":{"1":{"content":""}}}""", "NE3111")]
+    public void Configuration(string config, string code)
+    {
+        using TemporaryFolder folder = TinyTokenizers.Folder(
+            ("tokenizer.json", TinyTokenizers.Bytes(TinyTokenizers.ByteLevel())), ("tokenizer_config.json", Encoding.UTF8.GetBytes(config)));
+        EngineException e = Assert.Throws<EngineException>(() => Tokenizer.Load(folder.Path, TokenizerChoice.Auto, SilentReporter.Instance));
+        Assert.Equal(code, e.Code);
+        Assert.NotNull(e.File);
+    }
+
+    [Theory]
+    [InlineData("#version: 0.2\nh e\n\nl l\r\n", null)]
+    [InlineData("h e\nh z\n", "NE3107 line 2 is a merge into 'hz', which is not in the vocabulary")]
+    [InlineData("h e\nhe\n", "NE3105 line 2 is not a merge")]
+    [InlineData("h e\nqq e\n", "NE3106 line 2 is a merge of 'qq', which is not in the vocabulary")]
+    public void Vocabulary_and_merges(string merges, string? error)
+    {
+        JsonObject json = TinyTokenizers.ByteLevel();
+        using TemporaryFolder folder = TinyTokenizers.Folder(("vocab.json", TinyTokenizers.Bytes(Vocab(json))), ("merges.txt", Encoding.UTF8.GetBytes(merges)));
+        string? found = null;
+        try
+        {
+            Tokenizer tokenizer = Tokenizer.Load(folder.Path, TokenizerChoice.Slow, SilentReporter.Instance);
+            Assert.Equal("slow: vocab.json, merges.txt", tokenizer.Description);
+            Assert.Equal(3, tokenizer.Encode("hello", addSpecial: false).Length);
+        }
+        catch (EngineException e)
+        {
+            found = $"{e.Code} {e.Message}";
+            Assert.EndsWith("merges.txt", e.File, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(error, found);
+    }
+
     [Fact]
     public void A_folder_without_tokenizer_says_which_files_are_looked_for()
     {
