@@ -24,7 +24,7 @@ internal sealed class WindowReader(Session session, ModelSpec spec, string folde
         int rows = Math.Min(ids.Length / seqLen, maxChunks ?? int.MaxValue);
         if (rows == 0)
         {
-            throw new EngineException("NE3155", $"the text has {ids.Length} tokens, a window needs {seqLen}") { File = source.Path, Key = "--seqlen", Hint = "use a longer text or a smaller --seqlen" };
+            throw new EngineException("NE3175", $"the text has {ids.Length} tokens, a window needs {seqLen}") { File = source.Path, Key = "--seqlen", Hint = "use a longer text or a smaller --seqlen" };
         }
 
         return Checked(new TokenWindows(ids[..(rows * seqLen)], null, rows, seqLen), source);
@@ -59,12 +59,12 @@ internal sealed class WindowReader(Session session, ModelSpec spec, string folde
         int n = Math.Min(all.Rows, rows ?? all.Rows), count = n * all.Width;
         if (all.Width > spec.MaxPositions)
         {
-            throw new EngineException("NE3156", $"the windows have {all.Width} tokens, the model has {spec.MaxPositions} positions") { File = path, Key = name };
+            throw new EngineException("NE3176", $"the windows have {all.Width} tokens, the model has {spec.MaxPositions} positions") { File = path, Key = name };
         }
 
         if (n == 0 || all.Width < 2)
         {
-            throw new EngineException("NE3157", "there is no window of two tokens or more") { File = path, Key = name };
+            throw new EngineException("NE3177", "there is no window of two tokens or more") { File = path, Key = name };
         }
 
         session.Reporter.Notice($"{path}: {n} windows of {all.Width} tokens are used as they are; --seqlen does not apply");
@@ -90,7 +90,7 @@ internal sealed class WindowReader(Session session, ModelSpec spec, string folde
         int largest = windows.Ids.Max();
         if (largest >= spec.Vocab)
         {
-            throw new EngineException("NE3158", $"token id {largest} is outside the embedding")
+            throw new EngineException("NE3178", $"token id {largest} is outside the embedding")
             {
                 File = source.Path,
                 Found = largest.ToString(),

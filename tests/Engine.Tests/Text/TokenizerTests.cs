@@ -186,7 +186,7 @@ public sealed class TokenizerTests
         TokenizeBenchResult result = TokenizeBench.Run(folder.Path, Path.Combine(folder.Path, "x.txt"), SilentReporter.Instance, repetitions: 1);
         Assert.Equal(["whole", "lines", "whole", "lines", "whole", "lines"], result.Rows.Select(r => r.Mode));
         Assert.All(result.Rows, row => Assert.True(row.MbPerSecond > 0));
-        string json = System.Text.Json.JsonSerializer.Serialize(result, TokenizeBenchJson.Default.TokenizeBenchResult);
+        string json = System.Text.Json.JsonSerializer.Serialize(result, BenchJson.Default.TokenizeBenchResult);
         Assert.Contains("\"mb_per_second\":", json, StringComparison.Ordinal);
         Assert.Contains("\"tokenizer\":\"auto: tokenizer.json\"", json, StringComparison.Ordinal);
     }
