@@ -6,9 +6,6 @@ namespace NativeEngine.Kernels.Cpu;
 
 public sealed partial class CpuBackend
 {
-    /// <summary>Side of the squares that are transposed at once: some cache lines, so that reading them from memory pays.</summary>
-    private const int Tile = 32;
-
     /// <inheritdoc/>
     public void Copy(Tensor y, Tensor x)
     {
@@ -60,36 +57,37 @@ public sealed partial class CpuBackend
 
     private unsafe void Transpose<T>(Tensor y, Tensor x) where T : unmanaged
     {
-        ForRows((y.Rows + Tile - 1) / Tile, 4 * Tile * y.Columns, (first, end) =>
+        int side = sizeof(T) == sizeof(float) ? 16 : 32; // measured: the other choice is three times slower for either type
+        ForRows((y.Rows + side - 1) / side, 4 * side * y.Columns, (first, end) =>
         {
-            for (long d = first * Tile; d < Math.Min(end * Tile, y.Rows); d += Tile)
+            T* tile = stackalloc T[side * side];
+            for (long d = first * side; d < Math.Min(end * side, y.Rows); d += side)
             {
-                for (long n = 0; n < y.Columns; n += Tile)
+                for (long n = 0; n < y.Columns; n += side)
                 {
                     TransposeTile(
                         (T*)y.Address + d * y.RowStride + n, y.RowStride, (T*)x.Address + n * x.RowStride + d, x.RowStride,
-                        (int)Math.Min(Tile, y.Rows - d), (int)Math.Min(Tile, y.Columns - n));
+                        (int)Math.Min(side, y.Rows - d), (int)Math.Min(side, y.Columns - n), tile, side);
                 }
             }
         });
     }
 
-    /// <summary>Turns a tile on the stack, so that both tensors are touched in whole cache lines whatever their strides. (rows, columns) (columns, rows)</summary>
+    /// <summary>Through a tile on the stack, so that both tensors are touched in whole cache lines whatever their strides. (rows, columns) (columns, rows)</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static unsafe void TransposeTile<T>(T* y, long yStride, T* x, long xStride, int rows, int columns) where T : unmanaged
+    private static unsafe void TransposeTile<T>(T* y, long yStride, T* x, long xStride, int rows, int columns, T* tile, int side) where T : unmanaged
     {
-        T* tile = stackalloc T[Tile * Tile]; // (Tile, Tile)
         for (int n = 0; n < columns; n++)
         {
             for (int d = 0; d < rows; d++)
             {
-                tile[d * Tile + n] = x[n * xStride + d];
+                tile[d * side + n] = x[n * xStride + d];
             }
         }
 
         for (int d = 0; d < rows; d++)
         {
-            new ReadOnlySpan<T>(tile + d * Tile, columns).CopyTo(new Span<T>(y + d * yStride, columns));
+            new ReadOnlySpan<T>(tile + d * side, columns).CopyTo(new Span<T>(y + d * yStride, columns));
         }
     }
 
