@@ -67,13 +67,15 @@ internal static class OpReference
             int Key(int j) => ((b * capacity + j) * dims.KvHeads + h / group) * size;
             int[] seen = [.. Enumerable.Range(0, dims.Keys - queries + t + 1).Where(j => mask is null || mask[b * dims.Keys + j] != 0)];
             double[] score = [.. seen.Select(j => dims.Scale * Dot(q, query, k, Key(j), size))];
-            double max = score.DefaultIfEmpty().Max(), sum = score.Sum(s => Math.Exp(s - max));
+            double max = score.DefaultIfEmpty().Max();
+            double[] weight = [.. score.Select(s => Math.Exp(s - max))];
+            double sum = weight.Sum();
             Array.Clear(y, query, size);
             for (int i = 0; i < seen.Length; i++)
             {
                 for (int c = 0; c < size; c++)
                 {
-                    y[query + c] += Math.Exp(score[i] - max) / sum * v[Key(seen[i]) + c];
+                    y[query + c] += weight[i] / sum * v[Key(seen[i]) + c];
                 }
             }
         }
@@ -103,7 +105,7 @@ internal static class OpReference
     public static double Erf(double x)
     {
         double term = x, sum = x;
-        for (int n = 1; n < 400; n++)
+        for (int n = 1; n < 400 && Math.Abs(term) > 1e-18 * Math.Abs(sum); n++)
         {
             term *= 2 * x * x / (2 * n + 1);
             sum += term;

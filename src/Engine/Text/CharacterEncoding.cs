@@ -14,7 +14,9 @@ internal abstract class CharacterEncoding : BytePairEncoding
     /// <param name="symbols">single characters and their symbols</param>
     /// <param name="merges">rules over symbols</param>
     /// <param name="longTokens">every token that is more than one first symbol, or takes several characters at once</param>
-    protected CharacterEncoding(IEnumerable<(Rune Character, int Symbol)> symbols, MergeTable merges, IEnumerable<string> longTokens) : base(merges)
+    /// <param name="keepsAll">every character becomes at least one symbol; without that, what is around a lost one may merge</param>
+    protected CharacterEncoding(IEnumerable<(Rune Character, int Symbol)> symbols, MergeTable merges, IEnumerable<string> longTokens, bool keepsAll)
+        : base(merges)
     {
         Array.Fill(asciiSymbols, -1);
         Span<byte> utf8 = stackalloc byte[4];
@@ -44,7 +46,7 @@ internal abstract class CharacterEncoding : BytePairEncoding
             }
         }
 
-        cuttable = otherSymbols.Find(Utf8.Space) >= 0;
+        cuttable = keepsAll && otherSymbols.Find(Utf8.Space) >= 0;
     }
 
     public override void Encode(ReadOnlySpan<byte> piece, Workspace workspace, List<int> ids)
@@ -108,7 +110,7 @@ internal sealed class FileCharacterEncoding : CharacterEncoding
     /// <param name="unknown">what to do with characters that are no tokens</param>
     /// <param name="ignoreMerges">a piece that is a token is that token</param>
     public FileCharacterEncoding(Vocabulary vocabulary, MergeTable merges, IEnumerable<string> results, UnknownRule unknown, bool ignoreMerges)
-        : base(SingleCharacters(vocabulary), merges, results)
+        : base(SingleCharacters(vocabulary), merges, results, keepsAll: unknown.Id >= 0 || unknown.ByteIds is not null)
     {
         this.unknown = unknown;
         wholeWords = ignoreMerges ? vocabulary : null;

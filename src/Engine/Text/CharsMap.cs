@@ -97,7 +97,7 @@ internal sealed class CharsMap
                 uint next = child ^ Offset(units[child]);
                 if (HasLeaf(units[child]) && (next >= units.Length || Value(units[next]) >= replacements.Length))
                 {
-                    throw Broken("NE3134", file, $"a leaf of node {child} beyond {units.Length} nodes or {replacements.Length} bytes", "every replacement inside the blob");
+                    throw Broken("NE3134", file, $"a leaf of node {child} out of range", "every replacement inside the blob");
                 }
 
                 open.Push(next);

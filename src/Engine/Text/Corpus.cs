@@ -54,7 +54,14 @@ public static class Corpus
     {
         if (!File.Exists(path))
         {
-            throw new EngineException("NE3150", "there is no such file") { File = path, Key = "text", Expected = "a file", Found = "none", Hint = "check the path" };
+            throw new EngineException("NE3150", "there is no such file")
+            {
+                File = path,
+                Key = "text",
+                Found = "none",
+                Expected = "a file",
+                Hint = "check the path",
+            };
         }
 
         long length = new FileInfo(path).Length;

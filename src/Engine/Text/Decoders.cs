@@ -42,8 +42,6 @@ internal sealed class ReplaceDecoder(string pattern, string content) : Decoder
 /// <summary>Joins runs of byte tokens to text. A run that is not UTF-8 becomes one U+FFFD per byte.</summary>
 internal sealed class ByteFallbackDecoder : Decoder
 {
-    private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
-
     public override List<string> Decode(List<string> tokens)
     {
         var output = new List<string>(tokens.Count);
@@ -69,7 +67,7 @@ internal sealed class ByteFallbackDecoder : Decoder
         ReadOnlySpan<byte> bytes = CollectionsMarshal.AsSpan(run);
         if (bytes.Length > 0)
         {
-            output.Add(System.Text.Unicode.Utf8.IsValid(bytes) ? Strict.GetString(bytes) : new string('\uFFFD', bytes.Length));
+            output.Add(System.Text.Unicode.Utf8.IsValid(bytes) ? Encoding.UTF8.GetString(bytes) : new string('\uFFFD', bytes.Length));
         }
 
         run.Clear();

@@ -12,41 +12,35 @@ internal readonly record struct Merge(int Rank, int Symbol)
 internal sealed class MergeTable
 {
     private const ulong Free = ulong.MaxValue;
-    private readonly ulong[] keys;
-    private readonly Merge[] merges;
+    private readonly (ulong Key, Merge Merge)[] rules;
     private readonly int shift;
 
     public MergeTable(IReadOnlyCollection<(int Left, int Right, Merge Merge)> rules)
     {
         int capacity = (int)BitOperations.RoundUpToPowerOf2((uint)int.Max(16, 2 * rules.Count));
         shift = 64 - BitOperations.Log2((uint)capacity);
-        keys = new ulong[capacity];
-        merges = new Merge[capacity];
-        Array.Fill(keys, Free);
+        this.rules = new (ulong, Merge)[capacity];
+        Array.Fill(this.rules, (Free, Merge.None));
         foreach ((int left, int right, Merge merge) in rules)
         {
-            int slot = Slot(Key(left, right));
-            (keys[slot], merges[slot]) = (Key(left, right), merge); // the last of two equal rules holds, as in tokenizers
+            Rule(Key(left, right)) = (Key(left, right), merge); // the last of two equal rules holds, as in tokenizers
         }
     }
 
     /// <summary>The rule for two adjacent symbols; <see cref="Merge.None"/> when there is none. Symbols below zero have no rules.</summary>
-    public Merge Find(int left, int right)
-    {
-        int slot = Slot(Key(left, right));
-        return keys[slot] == Free ? Merge.None : merges[slot];
-    }
+    public Merge Find(int left, int right) => Rule(Key(left, right)).Merge;
 
     private static ulong Key(int left, int right) => ((ulong)(uint)left << 32) | (uint)right;
 
-    private int Slot(ulong key)
+    /// <summary>The slot of a key, or the free slot where it would stand.</summary>
+    private ref (ulong Key, Merge Merge) Rule(ulong key)
     {
         int slot = (int)((key * 0x9E3779B97F4A7C15) >> shift);
-        while (keys[slot] != key && keys[slot] != Free)
+        while (rules[slot].Key != key && rules[slot].Key != Free)
         {
-            slot = (slot + 1) & (keys.Length - 1);
+            slot = (slot + 1) & (rules.Length - 1);
         }
 
-        return slot;
+        return ref rules[slot];
     }
 }

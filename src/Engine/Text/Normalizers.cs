@@ -38,6 +38,7 @@ internal sealed class ReplaceNormalizer(byte[] pattern, byte[] content) : TextSt
 /// <summary>NFC, NFD, NFKC or NFKD.</summary>
 internal sealed class UnicodeNormalizer : TextStage
 {
+    private const int MaxMixedMarks = 4096;
     private readonly NormalizationForm form;
 
     /// <exception cref="EngineException">NE8100: this .NET cannot normalize</exception>
@@ -99,6 +100,11 @@ internal sealed class UnicodeNormalizer : TextStage
     private void Normalize(ReadOnlySpan<byte> text, ArrayBufferWriter<byte> output)
     {
         string part = Encoding.UTF8.GetString(text);
+        if (part.Length > MaxMixedMarks)
+        {
+            RefuseLongMarkRuns(part);
+        }
+
         if (part.IsNormalized(form))
         {
             output.Write(text);
@@ -106,6 +112,31 @@ internal sealed class UnicodeNormalizer : TextStage
         else
         {
             Encoding.UTF8.GetBytes(part.Normalize(form), output);
+        }
+    }
+
+    /// <summary>ICU sorts the marks on one character in quadratic time, which a hostile text would turn into minutes.</summary>
+    private static void RefuseLongMarkRuns(string text)
+    {
+        int run = 0;
+        bool mixed = false;
+        Rune previous = default;
+        foreach (Rune rune in text.EnumerateRunes())
+        {
+            bool mark = UnicodeClasses.IsMark(rune);
+            mixed = mark && (mixed || (run > 0 && rune != previous));
+            run = mark ? run + 1 : 0;
+            previous = rune;
+            if (mixed && run > MaxMixedMarks)
+            {
+                throw new EngineException("NE4112", $"the text has more than {MaxMixedMarks} combining marks on one character")
+                {
+                    Key = "text",
+                    Found = $"a run of marks from U+{rune.Value:X4}",
+                    Expected = $"at most {MaxMixedMarks} different marks in a row",
+                    Hint = "remove the run; no language needs it",
+                };
+            }
         }
     }
 

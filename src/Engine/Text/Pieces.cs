@@ -45,7 +45,7 @@ internal sealed class Pieces
         (cuts, newCuts) = (newCuts, cuts);
     }
 
-    /// <summary>Within <see cref="Split"/>: a new piece from <paramref name="start"/> to <paramref name="end"/> of <paramref name="piece"/>; empty ones vanish.</summary>
+    /// <summary>Within <see cref="Split"/>: makes the bytes from start to end of a piece a new piece. Empty ones vanish.</summary>
     public void Cut(int piece, int start, int end)
     {
         if (start < end)

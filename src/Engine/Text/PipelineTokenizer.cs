@@ -8,8 +8,8 @@ internal sealed record TokenizerParts
     /// <summary>Every token with its id, added ones too.</summary>
     public required Vocabulary Vocabulary { get; init; }
 
-    /// <summary>Tokens found before anything else.</summary>
-    public required List<AddedToken> AddedTokens { get; init; }
+    /// <summary>Tokens found before anything else, by their text.</summary>
+    public required OrderedDictionary<string, AddedToken> AddedTokens { get; init; }
 
     /// <summary>Stages that change the text.</summary>
     public required List<TextStage> Normalizers { get; init; }
@@ -47,7 +47,7 @@ internal sealed class PipelineTokenizer : Tokenizer
         this.parts = parts;
         rawTokens = new AddedTokenMatcher(Patterns(t => !t.Normalized, Encoding.UTF8.GetBytes));
         normalizedTokens = new AddedTokenMatcher(Patterns(t => t.Normalized, NormalizedContent));
-        specialIds = [.. parts.AddedTokens.Where(t => t.Special).Select(t => t.Id)];
+        specialIds = [.. parts.AddedTokens.Values.Where(t => t.Special).Select(t => t.Id)];
     }
 
     private protected override void EncodeText(ReadOnlySpan<byte> text, List<int> ids)
@@ -137,7 +137,7 @@ internal sealed class PipelineTokenizer : Tokenizer
     }
 
     private IEnumerable<(byte[] Bytes, AddedToken Token)> Patterns(Func<AddedToken, bool> which, Func<string, byte[]> content) =>
-        parts.AddedTokens.Where(which).OrderBy(t => t.Special ? 0 : 1).Select(t => (content(t.Content), t)).Where(p => p.Item1.Length > 0);
+        parts.AddedTokens.Values.Where(which).OrderBy(t => t.Special ? 0 : 1).Select(t => (content(t.Content), t)).Where(p => p.Item1.Length > 0);
 
     private byte[] NormalizedContent(string content)
     {

@@ -35,7 +35,7 @@ internal static class SentencePieceConversion
         return new TokenizerParts
         {
             Vocabulary = vocabulary,
-            AddedTokens = [.. Enumerable.Range(0, int.Min(SpecialPieces, model.Pieces.Count)).Select(id => Special(id, model.Pieces[id].Text))],
+            AddedTokens = new(model.Pieces.Take(SpecialPieces).Select((piece, id) => KeyValuePair.Create(piece.Text, Special(id, piece.Text)))),
             Normalizers = normalizers,
             PreTokenizers = legacy ? [] : [new Metaspace(new Rune('▁'), addPrefixSpace ? PrependScheme.First : PrependScheme.Never, split: false)],
             Encoding = new FileCharacterEncoding(vocabulary, merges.ToTable(), merges.Results, unknown, ignoreMerges: false),

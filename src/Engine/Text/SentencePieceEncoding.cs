@@ -13,7 +13,7 @@ internal sealed class SentencePieceEncoding : CharacterEncoding
     private readonly bool hasUserDefined;
 
     private SentencePieceEncoding(SentencePieceModel model, Utf8Trie userDefined, IReadOnlyList<(Rune Character, int Symbol)> symbols, MergeTable merges)
-        : base(symbols, merges, model.Pieces.Where(IsText).Select(p => p.Text))
+        : base(symbols, merges, model.Pieces.Where(IsText).Select(p => p.Text), keepsAll: true)
     {
         this.model = model;
         this.userDefined = userDefined;

@@ -48,7 +48,7 @@ internal sealed class SentencePieceModel
     /// <summary>The piece for what is unknown.</summary>
     public int UnknownId { get; private set; }
 
-    public string UnknownPiece { get; private set; } = "<unk>";
+    public string UnknownPiece => Pieces[UnknownId].Text;
 
     /// <summary>What the unknown piece decodes to.</summary>
     public string UnknownSurface { get; private set; } = " \u2047 ";
@@ -69,7 +69,7 @@ internal sealed class SentencePieceModel
     /// <summary>Replacements applied to the text first; null when there are none.</summary>
     public CharsMap? CharsMap { get; private set; }
 
-    /// <exception cref="EngineException">NE312x, NE313x: the file is broken; NE4102 to NE4106: it needs something that is not supported</exception>
+    /// <exception cref="EngineException">NE312x, NE313x: the file is broken; NE4102, NE4103, NE4105: it needs something that is not supported</exception>
     public static SentencePieceModel Read(string path, IReporter reporter)
     {
         long length = new FileInfo(path).Length;
@@ -135,7 +135,8 @@ internal sealed class SentencePieceModel
 
         if (text.Length == 0 || !float.IsFinite(score) || !Enum.IsDefined(type))
         {
-            throw Broken("NE3127", $"piece {id} is not valid", $"text '{text}', score {score}, type {(int)type}", "a text, a finite score and a type of 1 to 6", offset);
+            string found = $"text '{text}', score {score}, type {(int)type}";
+            throw Broken("NE3127", $"piece {id} is not valid", found, "a text, a finite score and a type of 1 to 6", offset);
         }
 
         if (text.Contains('\0', StringComparison.Ordinal))
@@ -193,14 +194,8 @@ internal sealed class SentencePieceModel
                 case 35:
                     ByteFallback = reader.Flag();
                     break;
-                case 40:
-                    UnknownId = reader.Number();
-                    break;
                 case 44:
                     UnknownSurface = Encoding.UTF8.GetString(reader.Bytes());
-                    break;
-                case 45:
-                    UnknownPiece = Encoding.UTF8.GetString(reader.Bytes());
                     break;
                 default:
                     reader.Skip();
@@ -260,14 +255,12 @@ internal sealed class SentencePieceModel
         }
 
         int unknowns = Pieces.Count(p => p.Type == PieceType.Unknown);
-        int unknown = Pieces.FindIndex(p => p.Type == PieceType.Unknown);
         if (unknowns != 1)
         {
             throw Broken("NE3131", "the model does not have exactly one unknown piece", $"{unknowns}", "one piece of type unknown");
         }
 
-        UnknownId = unknown;
-        UnknownPiece = Pieces[unknown].Text;
+        UnknownId = Pieces.FindIndex(p => p.Type == PieceType.Unknown);
         ByteIds = ByteFallback ? TokenizerModel.ByteIds(Vocabulary, file) : null;
         if (ByteFallback && ByteIds is null)
         {

@@ -20,7 +20,13 @@ internal sealed class SlowLlamaTokenizer : Tokenizer
     private Workspace? idle;
 
     public SlowLlamaTokenizer(
-        SentencePieceModel model, Vocabulary vocabulary, IReadOnlyList<AddedToken> added, bool legacy, bool addPrefixSpace, SpecialIds special, string description)
+        SentencePieceModel model,
+        Vocabulary vocabulary,
+        IReadOnlyList<AddedToken> added,
+        bool legacy,
+        bool addPrefixSpace,
+        SpecialIds special,
+        string description)
         : base(vocabulary, special, description)
     {
         processor = new SentencePieceProcessor(model, model.AddDummyPrefix && legacy);

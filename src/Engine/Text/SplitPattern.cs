@@ -1,13 +1,13 @@
 namespace NativeEngine.Text;
 
-/// <summary>One step of a pattern; <see cref="Next"/> is null after the last.</summary>
-internal abstract class PatternNode
+/// <summary>One step of a pattern. <paramref name="next"/> is null after the last.</summary>
+internal abstract class PatternNode(PatternNode? next)
 {
-    public PatternNode? Next { get; set; }
+    public PatternNode? Next => next;
 }
 
 /// <summary>Min to Max characters of a class, as many as possible; not given back again when Possessive.</summary>
-internal sealed class RepeatNode(CharClass set, int min, int max, bool possessive) : PatternNode
+internal sealed class RepeatNode(CharClass set, int min, int max, bool possessive, PatternNode? next) : PatternNode(next)
 {
     public CharClass Set => set;
 
@@ -18,14 +18,14 @@ internal sealed class RepeatNode(CharClass set, int min, int max, bool possessiv
     public bool Possessive => possessive;
 }
 
-/// <summary>The first of several ways that lets the rest match too. A null way leads straight to <see cref="PatternNode.Next"/>.</summary>
-internal sealed class BranchNode(PatternNode?[] ways) : PatternNode
+/// <summary>The first of several ways on that leads to a match; each includes what follows the branch. A null way is the end.</summary>
+internal sealed class BranchNode(PatternNode?[] ways) : PatternNode(null)
 {
     public PatternNode?[] Ways => ways;
 }
 
 /// <summary>Matches nothing, where the next character is (or is not) in a class.</summary>
-internal sealed class LookaheadNode(CharClass set, bool negative) : PatternNode
+internal sealed class LookaheadNode(CharClass set, bool negative, PatternNode? next) : PatternNode(next)
 {
     public CharClass Set => set;
 
@@ -51,7 +51,7 @@ internal sealed class SplitPattern
         startingWith = new int[128][];
         for (int c = 0; c < 128; c++)
         {
-            startingWith[c] = [.. Enumerable.Range(0, alternatives.Length).Where(a => CanStart(alternatives[a], (byte)c))];
+            startingWith[c] = [.. Enumerable.Range(0, alternatives.Length).Where(a => CanStart(alternatives[a], (byte)c, []))];
         }
     }
 
@@ -156,7 +156,8 @@ internal sealed class SplitPattern
                 case BranchNode branch:
                     foreach (PatternNode? way in branch.Ways)
                     {
-                        int end = Match(way ?? branch.Next, text, position, ref budget);
+                        Spend(ref budget, 1);
+                        int end = Match(way, text, position, ref budget);
                         if (end >= 0)
                         {
                             return end;
@@ -201,11 +202,12 @@ internal sealed class SplitPattern
         }
     }
 
-    private static bool CanStart(PatternNode? node, byte c) => node switch
+    /// <summary>Whether a match that is not empty can begin with <paramref name="c"/>; <paramref name="failed"/> holds nodes that cannot.</summary>
+    private static bool CanStart(PatternNode? node, byte c, HashSet<PatternNode> failed) => node is not null && failed.Add(node) && node switch
     {
-        RepeatNode repeat => repeat.Set.ContainsAscii(c) || (repeat.Min == 0 && CanStart(repeat.Next, c)),
-        BranchNode branch => branch.Ways.Any(way => CanStart(way ?? branch.Next, c)),
-        LookaheadNode lookahead => lookahead.Set.ContainsAscii(c) != lookahead.Negative && CanStart(lookahead.Next, c),
-        _ => false, // an empty match is no match
+        RepeatNode repeat => repeat.Set.ContainsAscii(c) || (repeat.Min == 0 && CanStart(repeat.Next, c, failed)),
+        BranchNode branch => branch.Ways.Any(way => CanStart(way, c, failed)),
+        LookaheadNode lookahead => lookahead.Set.ContainsAscii(c) != lookahead.Negative && CanStart(lookahead.Next, c, failed),
+        _ => false,
     };
 }

@@ -192,14 +192,17 @@ internal static class TokenizerComponents
         return pair.Length == 2 ? Known(field, TokenizerModel.Id(pair[1]), vocabulary) : throw field.Wrong("a token and its id");
     }
 
-    private static int Known(JsonField field, int id, Vocabulary vocabulary) => vocabulary[id] is not null ? id : throw new EngineException("NE3113", $"{field.Path} is the id {id}, which has no token")
+    private static int Known(JsonField field, int id, Vocabulary vocabulary)
     {
-        File = field.File,
-        Key = field.Path,
-        Found = $"{id}",
-        Expected = "the id of a token",
-        Hint = "fetch the tokenizer files of the model again",
-    };
+        return vocabulary[id] is not null ? id : throw new EngineException("NE3113", $"{field.Path} is the id {id}, which has no token")
+        {
+            File = field.File,
+            Key = field.Path,
+            Found = $"{id}",
+            Expected = "the id of a token",
+            Hint = "fetch the tokenizer files of the model again",
+        };
+    }
 
     private static PrependScheme Scheme(JsonField field)
     {
@@ -235,7 +238,11 @@ internal static class TokenizerComponents
     private static Rune Character(JsonField field) =>
         Rune.TryGetRuneAt(field.Text(), 0, out Rune rune) && rune.Utf16SequenceLength == field.Text().Length ? rune : throw field.Wrong("one character");
 
-    private static char Bmp(JsonField field) => Character(field) is { IsBmp: true } rune ? (char)rune.Value : throw field.Unsupported("a character beyond U+FFFF", "one below");
+    private static char Bmp(JsonField field)
+    {
+        Rune rune = Character(field);
+        return rune.IsBmp ? (char)rune.Value : throw field.Unsupported("a character beyond U+FFFF", "one below");
+    }
 
     private static int Cut(JsonField field) => field.Integer() is var count and >= 0 ? count : throw field.Wrong("a count");
 }

@@ -68,9 +68,9 @@ internal static class TokenizerFolder
     public static Tokenizer Slow(SentencePieceModel model, TokenizerConfig config, bool legacy, string description)
     {
         Vocabulary vocabulary = model.Vocabulary.Copy();
-        var added = new List<AddedToken>();
+        var added = new OrderedDictionary<string, AddedToken>();
         Add(config, added, vocabulary, [model.UnknownPiece, "<s>", "</s>"]);
-        return new SlowLlamaTokenizer(model, vocabulary, added, legacy, config.AddPrefixSpace ?? true, Framed(config, vocabulary), description);
+        return new SlowLlamaTokenizer(model, vocabulary, [.. added.Values], legacy, config.AddPrefixSpace ?? true, Framed(config, vocabulary), description);
     }
 
     /// <summary>What AutoTokenizer adds to the files: tokens of the configuration, and class behaviour.</summary>
@@ -91,27 +91,23 @@ internal static class TokenizerFolder
     }
 
     /// <summary>Adds the tokens of the configuration: first those with flags, then special ones that are only named. New ones get the next ids.</summary>
-    private static void Add(TokenizerConfig config, List<AddedToken> added, Vocabulary vocabulary, IEnumerable<string> more)
+    private static void Add(TokenizerConfig config, OrderedDictionary<string, AddedToken> added, Vocabulary vocabulary, IEnumerable<string> more)
     {
         foreach (AddedToken token in config.AddedTokens)
         {
             Set(token with { Special = token.Special || config.SpecialTokens.Contains(token.Content) });
         }
 
-        foreach (string content in config.SpecialTokens.Concat(more).Where(content => content.Length > 0))
+        foreach (string content in config.SpecialTokens.Concat(more).Where(content => content.Length > 0 && !added.ContainsKey(content)).ToArray())
         {
-            if (added.All(t => t.Content != content))
-            {
-                Set(SentencePieceConversion.Special(-1, content));
-            }
+            Set(SentencePieceConversion.Special(-1, content));
         }
 
         void Set(AddedToken token)
         {
             int id = vocabulary.Id(token.Content) ?? vocabulary.Size;
             vocabulary.TryAdd(token.Content, id);
-            added.RemoveAll(t => t.Content == token.Content);
-            added.Add(token with { Id = id });
+            added[token.Content] = token with { Id = id };
         }
     }
 

@@ -33,7 +33,7 @@ internal static class TokenizerJson
 
         List<TextStage> preTokenizers = TokenizerComponents.PreTokenizers(root, out bool byteLevel);
         (Vocabulary vocabulary, BytePairEncoding encoding) = TokenizerModel.Read(root.Required("model"), byteLevel);
-        List<AddedToken> added = AddedTokens(root, vocabulary);
+        OrderedDictionary<string, AddedToken> added = AddedTokens(root, vocabulary);
         List<TextStage> normalizers = root.Optional("normalizer") is { } normalizer ? TokenizerComponents.Normalizers(normalizer) : [];
         var (prefix, suffix) = root.Optional("post_processor") is { } processor ? TokenizerComponents.Template(processor, vocabulary) : ([], []);
         return new TokenizerParts
@@ -50,9 +50,9 @@ internal static class TokenizerJson
         };
     }
 
-    private static List<AddedToken> AddedTokens(JsonField root, Vocabulary vocabulary)
+    private static OrderedDictionary<string, AddedToken> AddedTokens(JsonField root, Vocabulary vocabulary)
     {
-        var tokens = new List<AddedToken>();
+        var tokens = new OrderedDictionary<string, AddedToken>();
         foreach (JsonField field in root.Optional("added_tokens")?.Items() ?? [])
         {
             AddedToken token = AddedToken(field, TokenizerModel.Id(field.Required("id")));
@@ -68,8 +68,7 @@ internal static class TokenizerJson
                 };
             }
 
-            tokens.RemoveAll(t => t.Content == token.Content); // the last of two entries holds
-            tokens.Add(token);
+            tokens[token.Content] = token; // the last of two entries holds
         }
 
         return tokens;
@@ -93,6 +92,12 @@ internal static class TokenizerJson
 
         bool special = field.Flag("special", false);
         return new AddedToken(
-            id, content, field.Flag("single_word", false), field.Flag("lstrip", false), field.Flag("rstrip", false), field.Flag("normalized", !special), special);
+            id,
+            content,
+            SingleWord: field.Flag("single_word", false),
+            LStrip: field.Flag("lstrip", false),
+            RStrip: field.Flag("rstrip", false),
+            Normalized: field.Flag("normalized", !special),
+            special);
     }
 }

@@ -37,6 +37,10 @@ internal static class UnicodeClasses
     public static bool IsNumeric(Rune rune) =>
         Category(rune) is UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber or UnicodeCategory.OtherNumber;
 
+    /// <summary>Mn, Mc or Me.</summary>
+    public static bool IsMark(Rune rune) =>
+        Category(rune) is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark;
+
     /// <summary>The property White_Space.</summary>
     public static bool IsWhiteSpace(Rune rune) => rune.Value switch
     {
@@ -46,8 +50,11 @@ internal static class UnicodeClasses
         _ => false,
     };
 
-    /// <summary>A character of a word: letter, mark, decimal digit, letter number or connector.</summary>
-    public static bool IsWordCharacter(Rune rune) => Category(rune) is <= UnicodeCategory.LetterNumber or UnicodeCategory.ConnectorPunctuation;
+    /// <summary>A character of a word: letter, mark, decimal digit, letter number, connector, joiner or enclosed letter.</summary>
+    public static bool IsWordCharacter(Rune rune) =>
+        Category(rune) is <= UnicodeCategory.LetterNumber or UnicodeCategory.ConnectorPunctuation
+        || rune.Value is 0x200C or 0x200D or (>= 0x24B6 and <= 0x24E9)
+            or (>= 0x1F130 and <= 0x1F149) or (>= 0x1F150 and <= 0x1F169) or (>= 0x1F170 and <= 0x1F189);
 
     private static bool IsAssignedLater(int codePoint)
     {

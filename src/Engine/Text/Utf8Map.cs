@@ -8,8 +8,7 @@ internal sealed class Utf8Map
 {
     private byte[] blob = new byte[1024];
     private int[] ends = new int[64];
-    private uint[] hashes = new uint[64];
-    private int[] slots = new int[256]; // entry + 1; 0 is free
+    private (uint Hash, int Entry)[] slots = new (uint, int)[256]; // entry + 1; 0 is free
 
     public int Count { get; private set; }
 
@@ -31,10 +30,10 @@ internal sealed class Utf8Map
         int mask = slots.Length - 1;
         for (int i = (int)hash & mask; ; i = (i + 1) & mask)
         {
-            int entry = slots[i] - 1;
-            if (entry < 0 || (hashes[entry] == hash && this[entry].SequenceEqual(key)))
+            (uint slotHash, int entry) = slots[i];
+            if (entry == 0 || (slotHash == hash && this[entry - 1].SequenceEqual(key)))
             {
-                return entry;
+                return entry - 1;
             }
         }
     }
@@ -55,25 +54,24 @@ internal sealed class Utf8Map
         if (Count == ends.Length)
         {
             Array.Resize(ref ends, 2 * Count);
-            Array.Resize(ref hashes, 2 * Count);
+        }
+
+        if (2 * Count >= slots.Length)
+        {
+            (uint Hash, int Entry)[] old = slots;
+            slots = new (uint, int)[2 * old.Length];
+            foreach ((uint Hash, int Entry) slot in old)
+            {
+                if (slot.Entry != 0)
+                {
+                    Occupy(slot);
+                }
+            }
         }
 
         key.CopyTo(blob.AsSpan(start));
-        (ends[Count], hashes[Count]) = (end, hash);
-        Count++;
-        if (4 * Count > 3 * slots.Length)
-        {
-            slots = new int[2 * slots.Length];
-            for (int entry = 0; entry < Count; entry++)
-            {
-                Occupy(entry);
-            }
-        }
-        else
-        {
-            Occupy(Count - 1);
-        }
-
+        ends[Count++] = end;
+        Occupy((hash, Count));
         return Count - 1;
     }
 
@@ -83,16 +81,16 @@ internal sealed class Utf8Map
         Array.Clear(slots);
     }
 
-    private void Occupy(int entry)
+    private void Occupy((uint Hash, int Entry) slot)
     {
         int mask = slots.Length - 1;
-        int i = (int)hashes[entry] & mask;
-        while (slots[i] != 0)
+        int i = (int)slot.Hash & mask;
+        while (slots[i].Entry != 0)
         {
             i = (i + 1) & mask;
         }
 
-        slots[i] = entry + 1;
+        slots[i] = slot;
     }
 
     /// <summary>Eight bytes at a time; the length is mixed in so that zero padding cannot collide.</summary>

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
@@ -7,6 +8,7 @@ namespace NativeEngine.Kernels.Cpu;
 internal static class Bfloat16
 {
     /// <summary>Exact.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void ToSingle(ReadOnlySpan<ushort> x, Span<float> y)
     {
         Span<uint> bits = MemoryMarshal.Cast<float, uint>(y);
@@ -25,6 +27,7 @@ internal static class Bfloat16
     }
 
     /// <summary>Rounds to nearest even; NaN stays NaN.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void FromSingle(ReadOnlySpan<float> x, Span<ushort> y)
     {
         ReadOnlySpan<uint> bits = MemoryMarshal.Cast<float, uint>(x);

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace NativeEngine.Kernels.Cpu;
@@ -95,6 +96,7 @@ internal static class Conversion
     /// F32 with the last bit set wherever bits were lost: rounding that to 16 bits gives the same as rounding the F64 itself,
     /// which rounding twice to nearest does not.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void RoundToOdd(ReadOnlySpan<double> x, Span<float> y)
     {
         int i = 0;

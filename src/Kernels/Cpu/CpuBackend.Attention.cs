@@ -1,5 +1,7 @@
 using System.Numerics;
 using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace NativeEngine.Kernels.Cpu;
 
@@ -64,20 +66,23 @@ public sealed partial class CpuBackend
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         int headDim = dims.HeadDim, group = dims.Heads / dims.KvHeads, keys = dims.Keys;
-        using Tensor scores = Alloc(q.DType, new Shape(q.Shape[0] * dims.KvHeads, group, keys));
-        ForRows(scores.Shape[0], (long)group * keys * headDim / 4, (first, end) =>
+        using Tensor probabilities = Alloc(q.DType, new Shape(q.Shape[0] * dims.KvHeads, group, keys));
+        ForRows(probabilities.Shape[0], (long)group * keys * headDim / 4, (first, end) =>
         {
             for (long task = first; task < end; task++)
             {
                 (long batch, long kvHead) = Math.DivRem(task, dims.KvHeads);
-                T* p = (T*)scores.Address + task * group * keys; // (group, keys)
                 long column = kvHead * headDim;
+                T* p = (T*)probabilities.Address + task * group * keys; // (group, keys)
                 T* qb = (T*)q.Address + batch * q.RowStride + column * group, yb = (T*)y.Address + batch * y.RowStride + column * group;
                 T* kb = (T*)k.Address + batch * k.Shape[1] * k.RowStride + column, vb = (T*)v.Address + batch * v.Shape[1] * v.RowStride + column;
-                GemmKernels.Run(group, keys, headDim, T.CreateTruncating(dims.Scale), qb, headDim, false, kb, k.RowStride, true, T.Zero, p, keys);
                 for (int g = 0; g < group; g++)
                 {
-                    SoftmaxOverSeen(new Span<T>(p + (long)g * keys, keys), mask is null ? default : mask.Row<int>(batch));
+                    var row = new Span<T>(p + (long)g * keys, keys);
+                    ScoresOfSeen(row, qb + g * headDim, kb, k.RowStride, headDim, T.CreateTruncating(dims.Scale), mask is null ? default : mask.Row<int>(batch));
+                    T max = RowReduce.Max<T>(row);
+                    double sum = RowReduce.Exp(row, row, T.IsNegativeInfinity(max) ? T.Zero : max);
+                    TensorPrimitives.Multiply(row, T.CreateTruncating(sum == 0 ? 0 : 1 / sum), row);
                 }
 
                 GemmKernels.Run(group, headDim, keys, T.One, p, keys, false, vb, v.RowStride, false, T.Zero, yb, headDim);
@@ -85,16 +90,33 @@ public sealed partial class CpuBackend
         });
     }
 
-    /// <summary>Softmax over the keys that the mask, if there is one, shows; all zero when it shows none.</summary>
-    private static void SoftmaxOverSeen<T>(Span<T> scores, ReadOnlySpan<int> mask) where T : unmanaged, IFloatingPointIeee754<T>
+    /// <summary>scores[j] = scale q k[j]; negative infinity where the mask, if there is one, is 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static unsafe void ScoresOfSeen<T>(Span<T> scores, T* q, T* k, long kStride, int headDim, T scale, ReadOnlySpan<int> mask)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
-        for (int j = 0; j < mask.Length; j++)
+        int whole = headDim & -Vector512<T>.Count;
+        for (int j = 0; j < scores.Length; j++, k += kStride)
         {
-            scores[j] = mask[j] == 0 ? T.NegativeInfinity : scores[j];
-        }
+            if (!mask.IsEmpty && mask[j] == 0)
+            {
+                scores[j] = T.NegativeInfinity;
+                continue;
+            }
 
-        T max = RowReduce.Max<T>(scores);
-        double sum = RowReduce.Exp(scores, scores, T.IsNegativeInfinity(max) ? T.Zero : max);
-        TensorPrimitives.Multiply(scores, T.CreateTruncating(sum == 0 ? 0 : 1 / sum), scores);
+            Vector512<T> products = Vector512<T>.Zero;
+            for (int c = 0; c < whole; c += Vector512<T>.Count)
+            {
+                products = Simd512<T>.MultiplyAdd(Vector512.Load(q + c), Vector512.Load(k + c), products);
+            }
+
+            T dot = Vector512.Sum(products);
+            for (int c = whole; c < headDim; c++)
+            {
+                dot += q[c] * k[c];
+            }
+
+            scores[j] = scale * dot;
+        }
     }
 }

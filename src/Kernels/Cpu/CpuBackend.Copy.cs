@@ -1,10 +1,14 @@
 using System.Numerics;
 using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
 
 namespace NativeEngine.Kernels.Cpu;
 
 public sealed partial class CpuBackend
 {
+    /// <summary>Side of the squares that are transposed at once: some cache lines, so that reading them from memory pays.</summary>
+    private const int Tile = 32;
+
     /// <inheritdoc/>
     public void Copy(Tensor y, Tensor x)
     {
@@ -56,7 +60,6 @@ public sealed partial class CpuBackend
 
     private unsafe void Transpose<T>(Tensor y, Tensor x) where T : unmanaged
     {
-        const long Tile = 16;
         ForRows((y.Rows + Tile - 1) / Tile, 4 * Tile * y.Columns, (first, end) =>
         {
             for (long d = first * Tile; d < Math.Min(end * Tile, y.Rows); d += Tile)
@@ -65,21 +68,28 @@ public sealed partial class CpuBackend
                 {
                     TransposeTile(
                         (T*)y.Address + d * y.RowStride + n, y.RowStride, (T*)x.Address + n * x.RowStride + d, x.RowStride,
-                        Math.Min(Tile, y.Rows - d), Math.Min(Tile, y.Columns - n));
+                        (int)Math.Min(Tile, y.Rows - d), (int)Math.Min(Tile, y.Columns - n));
                 }
             }
         });
     }
 
-    /// <summary>A tile small enough that its cache lines on both sides stay until they are used up. (rows, columns) (columns, rows)</summary>
-    private static unsafe void TransposeTile<T>(T* y, long yStride, T* x, long xStride, long rows, long columns) where T : unmanaged
+    /// <summary>Turns a tile on the stack, so that both tensors are touched in whole cache lines whatever their strides. (rows, columns) (columns, rows)</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static unsafe void TransposeTile<T>(T* y, long yStride, T* x, long xStride, int rows, int columns) where T : unmanaged
     {
-        for (long n = 0; n < columns; n++)
+        T* tile = stackalloc T[Tile * Tile]; // (Tile, Tile)
+        for (int n = 0; n < columns; n++)
         {
-            for (long d = 0; d < rows; d++)
+            for (int d = 0; d < rows; d++)
             {
-                y[d * yStride + n] = x[n * xStride + d];
+                tile[d * Tile + n] = x[n * xStride + d];
             }
+        }
+
+        for (int d = 0; d < rows; d++)
+        {
+            new ReadOnlySpan<T>(tile + d * Tile, columns).CopyTo(new Span<T>(y + d * yStride, columns));
         }
     }
 

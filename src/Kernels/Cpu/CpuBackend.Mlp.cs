@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace NativeEngine.Kernels.Cpu;
@@ -74,6 +75,7 @@ public sealed partial class CpuBackend
     });
 
     /// <summary>y = f(x)</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ActivateRow<T, TActivation>(Span<T> y, ReadOnlySpan<T> x)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TActivation : struct, IActivation
@@ -88,6 +90,7 @@ public sealed partial class CpuBackend
     }
 
     /// <summary>y = f(gate) * up</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void GateRow<T, TActivation>(Span<T> y, ReadOnlySpan<T> gate, ReadOnlySpan<T> up)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TActivation : struct, IActivation

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace NativeEngine.Kernels.Cpu;
@@ -41,6 +42,7 @@ public sealed partial class CpuBackend
     });
 
     /// <summary>(a, b) = (a cos - b sin, b cos + a sin), element by element.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rotate<T>(Span<T> a, Span<T> b, ReadOnlySpan<T> cos, ReadOnlySpan<T> sin) where T : unmanaged, INumber<T>
     {
         int i = 0;

@@ -1,12 +1,17 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace NativeEngine.Kernels.Cpu;
 
-/// <summary>Reductions of one row. Sums are accumulated in double, in an order that depends on the length alone.</summary>
+/// <summary>
+/// Reductions of one row. Sums are accumulated in double, in an order that depends on the length alone. Like all inner
+/// loops of the back-end they skip tiered compilation: a run of seconds must not spend the first of them in slow code.
+/// </summary>
 internal static class RowReduce
 {
     /// <summary>The largest element that is not NaN; negative infinity of an empty row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static T Max<T>(ReadOnlySpan<T> x) where T : unmanaged, IFloatingPointIeee754<T>
     {
         int whole = Whole(x);
@@ -20,6 +25,7 @@ internal static class RowReduce
     }
 
     /// <summary>sum(x)</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static double Sum<T>(ReadOnlySpan<T> x) where T : unmanaged, INumber<T>
     {
         int whole = Whole(x);
@@ -34,6 +40,7 @@ internal static class RowReduce
     }
 
     /// <summary>sum((x - center)^2)</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static double SumOfSquares<T>(ReadOnlySpan<T> x, double center) where T : unmanaged, INumber<T>
     {
         int whole = Whole(x);
@@ -55,6 +62,7 @@ internal static class RowReduce
     }
 
     /// <summary>sum(exp(x - shift))</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static double SumExp<T>(ReadOnlySpan<T> x, T shift) where T : unmanaged, IFloatingPointIeee754<T>
     {
         int whole = Whole(x);
@@ -70,17 +78,18 @@ internal static class RowReduce
     }
 
     /// <summary>y = exp(x - shift), and the sum of it; y may be x.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static double Exp<T>(Span<T> y, ReadOnlySpan<T> x, T shift) where T : unmanaged, IFloatingPointIeee754<T>
     {
         int whole = Whole(x);
         var sum = default(DoubleLanes);
         Vector512<T> shifts = Vector512.Create(shift);
-        Vector512<T> e = VectorMath.Exp(VectorMath.LoadPartial(x[whole..], T.NegativeInfinity) - shifts);
-        VectorMath.StorePartial(e, y[whole..x.Length]);
-        sum.Add(e);
+        Vector512<T> rest = VectorMath.Exp(VectorMath.LoadPartial(x[whole..], T.NegativeInfinity) - shifts);
+        VectorMath.StorePartial(rest, y[whole..x.Length]);
+        sum.Add(rest);
         for (int i = 0; i < whole; i += Vector512<T>.Count)
         {
-            e = VectorMath.Exp(Vector512.Create(x[i..]) - shifts);
+            Vector512<T> e = VectorMath.Exp(Vector512.Create(x[i..]) - shifts);
             e.CopyTo(y[i..]);
             sum.Add(e);
         }

@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using NativeEngine.Testing;
 using NativeEngine.Text;
@@ -10,7 +9,7 @@ namespace NativeEngine.Tests.Text;
 /// <summary>Every id and every decoded character of golden/tokenizers, for every tokenizer and variant.</summary>
 public sealed class GoldenEncodingTests
 {
-    private static readonly Lazy<string[]> Corpus = new(() =>
+    private static readonly Lazy<string[]> Texts = new(() =>
         [.. JsonDocument.Parse(File.ReadAllBytes(Shared.Path("golden", "tokenizers", "corpus.json"))).RootElement.GetProperty("items")
             .EnumerateArray().Select(item => item.GetProperty("text").GetString()!)]);
 
@@ -28,7 +27,7 @@ public sealed class GoldenEncodingTests
         foreach (JsonElement item in golden.GetProperty("items").EnumerateArray())
         {
             int number = item.GetProperty("id").GetInt32();
-            string text = Corpus.Value[number];
+            string text = Texts.Value[number];
             int[] expected = Ids(Pick(item, variant, "ids"));
             int[] ids = tokenizer.Encode(text, addSpecial: false);
             Check("ids", string.Join(' ', expected), string.Join(' ', ids));
@@ -58,12 +57,11 @@ public sealed class GoldenEncodingTests
     {
         Tokenizer tokenizer = GoldenTokenizers.Load(name, variant);
         JsonElement golden = GoldenTokenizers.Golden(name, "whole_file.json").GetProperty("variants").GetProperty(variant);
-        byte[] file = File.ReadAllBytes(Shared.Path("data", "wt2_test.txt"));
-        IEnumerable<string> rows = Encoding.UTF8.GetString(file).TrimEnd('\n').Split('\n').Select(row => row.Trim().Length == 0 ? "" : row + "\n");
-        IEnumerable<string> ptb = File.ReadAllText(Shared.Path("data", "ptb_valid.txt")).TrimEnd('\n').Split('\n').Select(row => row.Trim());
-        Check("wt2_test_file", tokenizer.EncodeUtf8(file, addSpecial: false));
-        Check("wt2_test_rows_joined", tokenizer.Encode(string.Join("\n\n", rows), addSpecial: false));
-        Check("ptb_valid_joined", tokenizer.Encode(string.Join("\n\n", ptb), addSpecial: false));
+        string wt2 = Shared.Path("data", "wt2_test.txt");
+        string ptb = Shared.Path("data", "ptb_valid.txt");
+        Check("wt2_test_file", tokenizer.EncodeUtf8(File.ReadAllBytes(wt2), addSpecial: false));
+        Check("wt2_test_rows_joined", tokenizer.Encode(Corpus.Read(new TextSource(wt2)), addSpecial: false));
+        Check("ptb_valid_joined", tokenizer.Encode(Corpus.Read(new TextSource(ptb, StripRows: true)), addSpecial: false));
 
         void Check(string text, int[] ids)
         {
