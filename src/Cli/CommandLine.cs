@@ -11,23 +11,39 @@ internal static class CommandLine
     // A prompt that begins with @ is a prompt, not the name of a response file; -x is never a bundle of short options.
     private static readonly ParserConfiguration Parsing = new() { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
 
-    /// <summary>All verbs.</summary>
-    public static RootCommand Create(Host host)
+    private static readonly (string Name, Func<Host, Command> Create)[] Verbs =
+    [
+        ("inspect", InspectCommand.Create),
+        ("tokenize", TokenizeCommand.Create),
+        ("eval", EvalCommand.Create),
+        ("slice", SliceCommand.Create),
+        ("generate", GenerateCommand.Create),
+        ("export", ExportCommand.Create),
+        ("bench", BenchCommand.Create),
+        ("demo", DemoCommand.Create),
+        ("doctor", DoctorCommand.Create),
+        ("completions", CompletionsCommand.Create),
+    ];
+
+    /// <summary>
+    /// The tree of verbs. Where the first argument names one, the others are left out: making all options takes longer than
+    /// reading the headers of a model.
+    /// </summary>
+    public static RootCommand Create(Host host, string? first = null)
     {
         RootCommand root = new("Makes trained language models smaller: slices Hugging Face checkpoints (SliceGPT), measures what that costs, and runs them.")
         {
-            InspectCommand.Create(host),
-            TokenizeCommand.Create(host),
-            EvalCommand.Create(host),
-            SliceCommand.Create(host),
-            GenerateCommand.Create(host),
-            ExportCommand.Create(host),
-            BenchCommand.Create(host),
-            DemoCommand.Create(host),
-            DoctorCommand.Create(host),
-            CompletionsCommand.Create(host),
+            HelpName = "nativeengine",
         };
-        root.HelpName = "nativeengine";
+        bool named = Verbs.Any(verb => verb.Name == first);
+        foreach ((string name, Func<Host, Command> create) in Verbs)
+        {
+            if (!named || name == first)
+            {
+                root.Add(create(host));
+            }
+        }
+
         HelpText.Install(root, host,
         [
             "nativeengine demo",
@@ -42,7 +58,7 @@ internal static class CommandLine
     {
         try
         {
-            RootCommand root = Create(host);
+            RootCommand root = Create(host, args.FirstOrDefault());
             ParseResult parse = root.Parse(args, Parsing);
             if (ConfigFile.Merge(parse, args) is { } merged)
             {

@@ -17,12 +17,12 @@ internal static class ConfigFile
     /// <summary>The arguments with the values of the file put in; null when no file is named.</summary>
     public static string[]? Merge(ParseResult parse, string[] args)
     {
-        if (parse.GetResult("--config") is not OptionResult { Tokens: [{ Value: var path }] })
+        Command command = parse.CommandResult.Command;
+        if (command.Options.FirstOrDefault(option => option.Name == "--config") is not { } config || parse.GetResult(config) is not { Tokens: [{ Value: var path }] })
         {
             return null;
         }
 
-        Command command = parse.CommandResult.Command;
         using JsonDocument document = Read(path);
         JsonElement root = document.RootElement.TryGetProperty("configuration", out JsonElement nested) && nested.ValueKind == JsonValueKind.Object
             ? nested

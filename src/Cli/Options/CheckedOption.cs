@@ -95,19 +95,20 @@ internal static class Checked
     /// </summary>
     public static Option<T> Choice<T>(string name, string description, params (string Word, T Value)[] choices)
     {
-        string? word = choices.FirstOrDefault(c => EqualityComparer<T>.Default.Equals(c.Value, default)).Word;
+        string[] words = Array.ConvertAll(choices, c => c.Word);
+        int byDefault = Array.FindIndex(choices, c => EqualityComparer<T>.Default.Equals(c.Value, default));
         CheckedOption<T> option = new(
             name,
-            string.Join('|', choices.Select(c => c.Word)),
-            word is null ? description : $"{description} [default: {word}]",
-            string.Join(", ", choices.Select(c => c.Word)),
+            string.Join('|', words),
+            byDefault < 0 ? description : $"{description} [default: {words[byDefault]}]",
+            string.Join(", ", words),
             (string text, out T value) =>
             {
-                int i = Array.FindIndex(choices, c => c.Word == text);
+                int i = Array.IndexOf(words, text);
                 value = i < 0 ? default! : choices[i].Value;
                 return i >= 0;
             });
-        option.CompletionSources.Add([.. choices.Select(c => c.Word)]);
+        option.CompletionSources.Add(words);
         return option;
     }
 
