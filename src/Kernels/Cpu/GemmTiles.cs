@@ -24,7 +24,6 @@ internal sealed unsafe class GemmTiles<T> where T : unmanaged, INumber<T>
     {
         (Isa, Rows, this.table) = (isa, rows, table);
         Vector = (16 << (int)isa) / sizeof(T);
-        Depth = 3072 / sizeof(T);
     }
 
     /// <summary>The widest kernels that this machine runs well.</summary>
@@ -47,8 +46,8 @@ internal sealed unsafe class GemmTiles<T> where T : unmanaged, INumber<T>
     /// <summary>Distance between the steps of a packed panel of a.</summary>
     public int PanelA => (Rows + 3) & ~3;
 
-    /// <summary>Largest inner extent of one pass: long enough to hide loading and storing c, short enough that the panels at work stay in the L2 cache.</summary>
-    public int Depth { get; }
+    /// <summary>Largest inner extent of one pass: longer fp32 sums cost accuracy that the recorded numbers show, shorter ones cost speed.</summary>
+    public int Depth => 384;
 
     /// <summary>The kernels of a given width, whether or not this machine runs them well.</summary>
     public static GemmTiles<T> For(Isa isa) => isa switch
