@@ -82,7 +82,7 @@ public static partial class Verbs
         IReadOnlyList<int> prompt = options.PromptIds ?? tokenizer!.Encode(options.Prompt ?? "", addSpecial: true);
         using var generator = new Generator(session, model);
         StreamingDecoder? stream = tokenizer is null || options.OnText is null ? null : new StreamingDecoder(tokenizer, skipSpecial: true);
-        GeneratedTokens generated = generator.Greedy(prompt, options.MaxNewTokens, options.IgnoreEos, options.RepetitionPenalty, id => options.OnText?.Invoke(stream?.Push(id) ?? ""));
+        GeneratedTokens generated = generator.Greedy(prompt, options.MaxNewTokens, options.IgnoreEos ? [] : EndIds(model, tokenizer), options.RepetitionPenalty, id => options.OnText?.Invoke(stream?.Push(id) ?? ""));
         options.OnText?.Invoke(stream?.Finish() ?? "");
         return new GenerateResult
         {
@@ -94,6 +94,10 @@ public static partial class Verbs
             PromptSeconds = generated.PromptSeconds,
         };
     }
+
+    /// <summary>What config.json and generation_config.json say ends a text, or else the tokenizer.</summary>
+    private static IReadOnlyList<int> EndIds(CausalModel model, Tokenizer? tokenizer) =>
+        model.Spec.Ids.Eos.Count > 0 ? model.Spec.Ids.Eos : tokenizer?.EosId is int eos ? [eos] : [];
 
     private static double? Finite(double value) => double.IsFinite(value) ? value : null;
 }

@@ -61,7 +61,7 @@ public static class DecodeBench
             double decode = 0, prefill = 0;
             for (int i = 0; i < Repetitions; i++)
             {
-                GeneratedTokens g = generator.Greedy(prompt, newTokens, ignoreEos: true);
+                GeneratedTokens g = generator.Greedy(prompt, newTokens, []);
                 decode = Math.Max(decode, g.TokensPerSecond);
                 prefill = Math.Max(prefill, promptTokens / g.PromptSeconds);
             }

@@ -19,10 +19,10 @@ public sealed class Generator(Session session, CausalModel model) : IDisposable
     /// <summary>Continues <paramref name="prompt"/> with the most likely id, again and again.</summary>
     /// <param name="prompt">at least one id</param>
     /// <param name="maxNewTokens">stop after this many, or where the model has no more positions (said)</param>
-    /// <param name="ignoreEos">go on after an end-of-text id</param>
+    /// <param name="endIds">ids that end the text; they are part of it</param>
     /// <param name="repetitionPenalty">logits of ids already present are divided by it, or multiplied where negative (Keskar et al. 2019)</param>
     /// <param name="onToken">called with each new id</param>
-    public GeneratedTokens Greedy(IReadOnlyList<int> prompt, int maxNewTokens, bool ignoreEos, double repetitionPenalty = 1, Action<int>? onToken = null)
+    public GeneratedTokens Greedy(IReadOnlyList<int> prompt, int maxNewTokens, IReadOnlyList<int> endIds, double repetitionPenalty = 1, Action<int>? onToken = null)
     {
         ModelSpec spec = model.Spec;
         if (prompt.Count == 0 || prompt.Count >= spec.MaxPositions)
@@ -59,7 +59,7 @@ public sealed class Generator(Session session, CausalModel model) : IDisposable
             all.Add(next);
             fresh.Add(next);
             onToken?.Invoke(next);
-            if (!ignoreEos && spec.Ids.Eos.Contains(next))
+            if (endIds.Contains(next))
             {
                 break;
             }

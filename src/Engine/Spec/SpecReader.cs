@@ -8,7 +8,20 @@ public static class SpecReader
 
     /// <summary>Reads the spec of the model in <paramref name="folder"/>.</summary>
     /// <exception cref="EngineException">NE305x: a field is broken; NE405x: the model is not supported</exception>
-    public static ModelSpec Read(string folder) => Build(ConfigJson.Read(folder));
+    public static ModelSpec Read(string folder)
+    {
+        ModelSpec spec = Build(ConfigJson.Read(folder));
+
+        // Chat models list further end-of-text ids in generation_config.json only.
+        string generation = Path.Combine(folder, "generation_config.json");
+        if (!File.Exists(generation))
+        {
+            return spec;
+        }
+
+        IReadOnlyList<int> eos = ConfigJson.Parse(File.ReadAllBytes(generation), generation).Ids("eos_token_id");
+        return spec with { Ids = spec.Ids with { Eos = [.. spec.Ids.Eos.Union(eos)] } };
+    }
 
     /// <summary>Reads the spec from the bytes of a config.json; <paramref name="file"/> is its name in errors.</summary>
     public static ModelSpec Parse(ReadOnlyMemory<byte> utf8, string file) => Build(ConfigJson.Parse(utf8, file));

@@ -35,7 +35,7 @@ public sealed class TransformersTests
             Golden.Close(stock.GetProperty("loss").GetDouble(), PerplexityEvaluation.Mean(nll, PerplexityProtocol.LlmPruner), Tolerances.StockLoss, 0, "loss");
 
             using var generator = new Generator(session, model);
-            IReadOnlyList<int> greedy = generator.Greedy(ids[..16], 20, ignoreEos: true).Ids;
+            IReadOnlyList<int> greedy = generator.Greedy(ids[..16], 20, []).Ids;
             Assert.Equal(stock.GetProperty("greedy").EnumerateArray().Select(e => e.GetInt32()), greedy);
         }
         finally
