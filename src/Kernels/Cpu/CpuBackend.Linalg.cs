@@ -12,6 +12,11 @@ public sealed partial class CpuBackend
             throw new ArgumentException($"SymEig: {values} does not hold the eigenvalues of {a}");
         }
 
+        if (n == 0)
+        {
+            return;
+        }
+
         using Tensor work = Alloc(DType.F64, new Shape(LinalgSymEig.WorkSize(n)));
         LinalgSymEig.Run(
             team, n, (double*)values.Address, (double*)vectors.Address, vectors.RowStride, (double*)a.Address, a.RowStride, (double*)work.Address);

@@ -23,8 +23,11 @@ internal static unsafe class GemmTile
         int rows = R.Count;
         bool wide = W.Count > 1;
         V zero = S.Broadcast(T.Zero);
-        V c00 = zero, c10 = zero, c20 = zero, c30 = zero, c40 = zero, c50 = zero, c60 = zero, c70 = zero, c80 = zero, c90 = zero, c100 = zero, c110 = zero, c120 = zero, c130 = zero;
-        V c01 = zero, c11 = zero, c21 = zero, c31 = zero, c41 = zero, c51 = zero, c61 = zero, c71 = zero, c81 = zero, c91 = zero, c101 = zero, c111 = zero, c121 = zero, c131 = zero;
+        V c0 = zero, c1 = zero, c2 = zero, c3 = zero, c4 = zero, c5 = zero, c6 = zero;
+        V c7 = zero, c8 = zero, c9 = zero, c10 = zero, c11 = zero, c12 = zero, c13 = zero;
+        V d0 = zero, d1 = zero, d2 = zero, d3 = zero, d4 = zero, d5 = zero, d6 = zero;
+        V d7 = zero, d8 = zero, d9 = zero, d10 = zero, d11 = zero, d12 = zero, d13 = zero;
+
         // The tile of c is needed last and is the one operand that the hardware prefetchers cannot foresee.
         for (int i = 0; i < rows && Sse.IsSupported; i++)
         {
@@ -37,189 +40,188 @@ internal static unsafe class GemmTile
             V b0 = S.Load(b);
             V b1 = wide ? S.Load(b + S.Count) : zero;
             V x = S.Broadcast(a[0]);
-            c00 = S.MultiplyAdd(x, b0, c00);
-            c01 = wide ? S.MultiplyAdd(x, b1, c01) : c01;
+            c0 = S.MultiplyAdd(x, b0, c0);
+            d0 = wide ? S.MultiplyAdd(x, b1, d0) : d0;
             if (rows > 1)
             {
                 x = S.Broadcast(a[1]);
-                c10 = S.MultiplyAdd(x, b0, c10);
-                c11 = wide ? S.MultiplyAdd(x, b1, c11) : c11;
+                c1 = S.MultiplyAdd(x, b0, c1);
+                d1 = wide ? S.MultiplyAdd(x, b1, d1) : d1;
             }
 
             if (rows > 2)
             {
                 x = S.Broadcast(a[2]);
-                c20 = S.MultiplyAdd(x, b0, c20);
-                c21 = wide ? S.MultiplyAdd(x, b1, c21) : c21;
+                c2 = S.MultiplyAdd(x, b0, c2);
+                d2 = wide ? S.MultiplyAdd(x, b1, d2) : d2;
             }
 
             if (rows > 3)
             {
                 x = S.Broadcast(a[3]);
-                c30 = S.MultiplyAdd(x, b0, c30);
-                c31 = wide ? S.MultiplyAdd(x, b1, c31) : c31;
+                c3 = S.MultiplyAdd(x, b0, c3);
+                d3 = wide ? S.MultiplyAdd(x, b1, d3) : d3;
             }
 
             if (rows > 4)
             {
                 x = S.Broadcast(a[4]);
-                c40 = S.MultiplyAdd(x, b0, c40);
-                c41 = wide ? S.MultiplyAdd(x, b1, c41) : c41;
+                c4 = S.MultiplyAdd(x, b0, c4);
+                d4 = wide ? S.MultiplyAdd(x, b1, d4) : d4;
             }
 
             if (rows > 5)
             {
                 x = S.Broadcast(a[5]);
-                c50 = S.MultiplyAdd(x, b0, c50);
-                c51 = wide ? S.MultiplyAdd(x, b1, c51) : c51;
+                c5 = S.MultiplyAdd(x, b0, c5);
+                d5 = wide ? S.MultiplyAdd(x, b1, d5) : d5;
             }
 
             if (rows > 6)
             {
                 x = S.Broadcast(a[6]);
-                c60 = S.MultiplyAdd(x, b0, c60);
-                c61 = wide ? S.MultiplyAdd(x, b1, c61) : c61;
+                c6 = S.MultiplyAdd(x, b0, c6);
+                d6 = wide ? S.MultiplyAdd(x, b1, d6) : d6;
             }
 
             if (rows > 7)
             {
                 x = S.Broadcast(a[7]);
-                c70 = S.MultiplyAdd(x, b0, c70);
-                c71 = wide ? S.MultiplyAdd(x, b1, c71) : c71;
+                c7 = S.MultiplyAdd(x, b0, c7);
+                d7 = wide ? S.MultiplyAdd(x, b1, d7) : d7;
             }
 
             if (rows > 8)
             {
                 x = S.Broadcast(a[8]);
-                c80 = S.MultiplyAdd(x, b0, c80);
-                c81 = wide ? S.MultiplyAdd(x, b1, c81) : c81;
+                c8 = S.MultiplyAdd(x, b0, c8);
+                d8 = wide ? S.MultiplyAdd(x, b1, d8) : d8;
             }
 
             if (rows > 9)
             {
                 x = S.Broadcast(a[9]);
-                c90 = S.MultiplyAdd(x, b0, c90);
-                c91 = wide ? S.MultiplyAdd(x, b1, c91) : c91;
+                c9 = S.MultiplyAdd(x, b0, c9);
+                d9 = wide ? S.MultiplyAdd(x, b1, d9) : d9;
             }
 
             if (rows > 10)
             {
                 x = S.Broadcast(a[10]);
-                c100 = S.MultiplyAdd(x, b0, c100);
-                c101 = wide ? S.MultiplyAdd(x, b1, c101) : c101;
+                c10 = S.MultiplyAdd(x, b0, c10);
+                d10 = wide ? S.MultiplyAdd(x, b1, d10) : d10;
             }
 
             if (rows > 11)
             {
                 x = S.Broadcast(a[11]);
-                c110 = S.MultiplyAdd(x, b0, c110);
-                c111 = wide ? S.MultiplyAdd(x, b1, c111) : c111;
+                c11 = S.MultiplyAdd(x, b0, c11);
+                d11 = wide ? S.MultiplyAdd(x, b1, d11) : d11;
             }
 
             if (rows > 12)
             {
                 x = S.Broadcast(a[12]);
-                c120 = S.MultiplyAdd(x, b0, c120);
-                c121 = wide ? S.MultiplyAdd(x, b1, c121) : c121;
+                c12 = S.MultiplyAdd(x, b0, c12);
+                d12 = wide ? S.MultiplyAdd(x, b1, d12) : d12;
             }
 
             if (rows > 13)
             {
                 x = S.Broadcast(a[13]);
-                c130 = S.MultiplyAdd(x, b0, c130);
-                c131 = wide ? S.MultiplyAdd(x, b1, c131) : c131;
+                c13 = S.MultiplyAdd(x, b0, c13);
+                d13 = wide ? S.MultiplyAdd(x, b1, d13) : d13;
             }
 
             a += aStep;
             b += bStep;
         }
 
-        StoreRow<T, V, S>(c, c00, c01, wide, alpha, beta);
+        StoreRow<T, V, S>(c, c0, d0, wide, alpha, beta);
         if (rows > 1)
         {
-            StoreRow<T, V, S>(c + 1 * ldc, c10, c11, wide, alpha, beta);
+            StoreRow<T, V, S>(c + 1 * ldc, c1, d1, wide, alpha, beta);
         }
 
         if (rows > 2)
         {
-            StoreRow<T, V, S>(c + 2 * ldc, c20, c21, wide, alpha, beta);
+            StoreRow<T, V, S>(c + 2 * ldc, c2, d2, wide, alpha, beta);
         }
 
         if (rows > 3)
         {
-            StoreRow<T, V, S>(c + 3 * ldc, c30, c31, wide, alpha, beta);
+            StoreRow<T, V, S>(c + 3 * ldc, c3, d3, wide, alpha, beta);
         }
 
         if (rows > 4)
         {
-            StoreRow<T, V, S>(c + 4 * ldc, c40, c41, wide, alpha, beta);
+            StoreRow<T, V, S>(c + 4 * ldc, c4, d4, wide, alpha, beta);
         }
 
         if (rows > 5)
         {
-            StoreRow<T, V, S>(c + 5 * ldc, c50, c51, wide, alpha, beta);
+            StoreRow<T, V, S>(c + 5 * ldc, c5, d5, wide, alpha, beta);
         }
 
         if (rows > 6)
         {
-            StoreRow<T, V, S>(c + 6 * ldc, c60, c61, wide, alpha, beta);
+            StoreRow<T, V, S>(c + 6 * ldc, c6, d6, wide, alpha, beta);
         }
 
         if (rows > 7)
         {
-            StoreRow<T, V, S>(c + 7 * ldc, c70, c71, wide, alpha, beta);
+            StoreRow<T, V, S>(c + 7 * ldc, c7, d7, wide, alpha, beta);
         }
 
         if (rows > 8)
         {
-            StoreRow<T, V, S>(c + 8 * ldc, c80, c81, wide, alpha, beta);
+            StoreRow<T, V, S>(c + 8 * ldc, c8, d8, wide, alpha, beta);
         }
 
         if (rows > 9)
         {
-            StoreRow<T, V, S>(c + 9 * ldc, c90, c91, wide, alpha, beta);
+            StoreRow<T, V, S>(c + 9 * ldc, c9, d9, wide, alpha, beta);
         }
 
         if (rows > 10)
         {
-            StoreRow<T, V, S>(c + 10 * ldc, c100, c101, wide, alpha, beta);
+            StoreRow<T, V, S>(c + 10 * ldc, c10, d10, wide, alpha, beta);
         }
 
         if (rows > 11)
         {
-            StoreRow<T, V, S>(c + 11 * ldc, c110, c111, wide, alpha, beta);
+            StoreRow<T, V, S>(c + 11 * ldc, c11, d11, wide, alpha, beta);
         }
 
         if (rows > 12)
         {
-            StoreRow<T, V, S>(c + 12 * ldc, c120, c121, wide, alpha, beta);
+            StoreRow<T, V, S>(c + 12 * ldc, c12, d12, wide, alpha, beta);
         }
 
         if (rows > 13)
         {
-            StoreRow<T, V, S>(c + 13 * ldc, c130, c131, wide, alpha, beta);
+            StoreRow<T, V, S>(c + 13 * ldc, c13, d13, wide, alpha, beta);
         }
-
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void StoreRow<T, V, S>(T* c, V c0, V c1, bool wide, T alpha, T beta)
+    private static void StoreRow<T, V, S>(T* to, V c, V d, bool wide, T alpha, T beta)
         where T : unmanaged, INumber<T>
         where V : struct
         where S : ISimd<T, V>
     {
-        c0 = S.Multiply(S.Broadcast(alpha), c0);
-        c1 = S.Multiply(S.Broadcast(alpha), c1);
+        c = S.Multiply(S.Broadcast(alpha), c);
+        d = S.Multiply(S.Broadcast(alpha), d);
         if (beta != T.Zero)
         {
-            c0 = S.MultiplyAdd(S.Broadcast(beta), S.Load(c), c0);
-            c1 = wide ? S.MultiplyAdd(S.Broadcast(beta), S.Load(c + S.Count), c1) : c1;
+            c = S.MultiplyAdd(S.Broadcast(beta), S.Load(to), c);
+            d = wide ? S.MultiplyAdd(S.Broadcast(beta), S.Load(to + S.Count), d) : d;
         }
 
-        S.Store(c, c0);
+        S.Store(to, c);
         if (wide)
         {
-            S.Store(c + S.Count, c1);
+            S.Store(to + S.Count, d);
         }
     }
 }

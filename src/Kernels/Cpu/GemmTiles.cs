@@ -47,7 +47,7 @@ internal sealed unsafe class GemmTiles<T> where T : unmanaged, INumber<T>
     /// <summary>Distance between the steps of a packed panel of a.</summary>
     public int PanelA => (Rows + 3) & ~3;
 
-    /// <summary>Largest inner extent of one pass: a panel of a stays in the L1 cache.</summary>
+    /// <summary>Largest inner extent of one pass: long enough to hide loading and storing c, short enough that the panels at work stay in the L2 cache.</summary>
     public int Depth { get; }
 
     /// <summary>The kernels of a given width, whether or not this machine runs them well.</summary>

@@ -69,13 +69,7 @@ internal static unsafe class LinalgSecular
         {
             Sums at = Evaluate(k, i, squares, gaps, shift);
             double f = inverse + at.Below + at.Above, slope = at.SlopeBelow + at.SlopeAbove;
-            double rounding = Epsilon * (8 * (at.Above - at.Below) + inverse + Math.Abs(f) + Math.Abs(shift) * slope);
-            if (last)
-            {
-                // Both sums are negative beyond the last pole.
-                rounding = Epsilon * (8 * (-at.Above - at.Below) + inverse + Math.Abs(f) + Math.Abs(shift) * slope);
-            }
-
+            double rounding = Epsilon * (8 * (Math.Abs(at.Above) + Math.Abs(at.Below)) + inverse + Math.Abs(f) + Math.Abs(shift) * slope);
             if (Math.Abs(f) <= rounding)
             {
                 break;

@@ -135,7 +135,7 @@ internal sealed class Team : IDisposable
         }
     }
 
-    /// <summary>The current job once it is another one than <paramref name="done"/>; null when the team stops.</summary>
+    /// <summary>The current job if it is another one than <paramref name="done"/>; null after a sleep, so that the thread spins again for what comes next.</summary>
     private Job? NextJob(Job? done)
     {
         for (int i = 0; i < spins; i++)
@@ -151,13 +151,13 @@ internal sealed class Team : IDisposable
         lock (wake)
         {
             Interlocked.Increment(ref sleeping);
-            while (!stopping && (current is null || current == done))
+            if (!stopping && (current is null || current == done))
             {
                 Monitor.Wait(wake);
             }
 
             Interlocked.Decrement(ref sleeping);
-            return current == done ? null : current;
+            return null;
         }
     }
 
