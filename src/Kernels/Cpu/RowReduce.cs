@@ -4,14 +4,11 @@ using System.Runtime.Intrinsics;
 
 namespace NativeEngine.Kernels.Cpu;
 
-/// <summary>
-/// Reductions of one row. Sums are accumulated in double, in an order that depends on the length alone. Like all inner
-/// loops of the back-end they skip tiered compilation: a run of seconds must not spend the first of them in slow code.
-/// </summary>
+/// <summary>Reductions of one row. Sums are accumulated in double, in an order that depends on the length alone.</summary>
 internal static class RowReduce
 {
     /// <summary>The largest element that is not NaN; negative infinity of an empty row.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(InnerLoop.Options)]
     public static T Max<T>(ReadOnlySpan<T> x) where T : unmanaged, IFloatingPointIeee754<T>
     {
         int whole = Whole(x);
@@ -25,7 +22,7 @@ internal static class RowReduce
     }
 
     /// <summary>sum(x)</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(InnerLoop.Options)]
     public static double Sum<T>(ReadOnlySpan<T> x) where T : unmanaged, INumber<T>
     {
         int whole = Whole(x);
@@ -40,7 +37,7 @@ internal static class RowReduce
     }
 
     /// <summary>sum((x - center)^2)</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(InnerLoop.Options)]
     public static double SumOfSquares<T>(ReadOnlySpan<T> x, double center) where T : unmanaged, INumber<T>
     {
         int whole = Whole(x);
@@ -62,7 +59,7 @@ internal static class RowReduce
     }
 
     /// <summary>sum(exp(x - shift))</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(InnerLoop.Options)]
     public static double SumExp<T>(ReadOnlySpan<T> x, T shift) where T : unmanaged, IFloatingPointIeee754<T>
     {
         int whole = Whole(x);
@@ -78,7 +75,7 @@ internal static class RowReduce
     }
 
     /// <summary>y = exp(x - shift), and the sum of it; y may be x.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(InnerLoop.Options)]
     public static double Exp<T>(Span<T> y, ReadOnlySpan<T> x, T shift) where T : unmanaged, IFloatingPointIeee754<T>
     {
         int whole = Whole(x);
