@@ -140,7 +140,7 @@ internal sealed unsafe class AttentionBlocks<T>(AttentionLayout<T> layout, Tenso
     /// One register of queries: scores = exp(scores - max) with the largest score up to this block; weight, the sum of all
     /// exponentials, follows the new maximum; decay is the factor on what was summed before.
     /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(InnerLoop.Options)]
     private static void Softmax(T* scores, int count, T* max, T* decay, double* weight)
     {
         Vector512<T> before = Vector512.Load(max), now = before;

@@ -8,7 +8,7 @@ namespace NativeEngine.Kernels.Cpu;
 internal static class Bfloat16
 {
     /// <summary>Exact.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(InnerLoop.Options)]
     public static void ToSingle(ReadOnlySpan<ushort> x, Span<float> y)
     {
         Span<uint> bits = MemoryMarshal.Cast<float, uint>(y);
@@ -27,7 +27,7 @@ internal static class Bfloat16
     }
 
     /// <summary>Rounds to nearest even; NaN stays NaN.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(InnerLoop.Options)]
     public static void FromSingle(ReadOnlySpan<float> x, Span<ushort> y)
     {
         ReadOnlySpan<uint> bits = MemoryMarshal.Cast<float, uint>(x);

@@ -96,7 +96,7 @@ internal static class Conversion
     /// F32 with the last bit set wherever bits were lost: rounding that to 16 bits gives the same as rounding the F64 itself,
     /// which rounding twice to nearest does not.
     /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(InnerLoop.Options)]
     private static void RoundToOdd(ReadOnlySpan<double> x, Span<float> y)
     {
         int i = 0;

@@ -79,7 +79,7 @@ public sealed partial class CpuBackend
                 for (int g = 0; g < group; g++)
                 {
                     var row = new Span<T>(p + (long)g * keys, keys);
-                    ScoresOfSeen(row, qb + g * headDim, kb, k.RowStride, headDim, T.CreateTruncating(dims.Scale), mask is null ? default : mask.Row<int>(batch));
+                    ScoresOfSeen(row, qb + g * headDim, kb, k.RowStride, headDim, dims.Scale, mask is null ? default : mask.Row<int>(batch));
                     T max = RowReduce.Max<T>(row);
                     double sum = RowReduce.Exp(row, row, T.IsNegativeInfinity(max) ? T.Zero : max);
                     TensorPrimitives.Multiply(row, T.CreateTruncating(sum == 0 ? 0 : 1 / sum), row);
@@ -91,8 +91,8 @@ public sealed partial class CpuBackend
     }
 
     /// <summary>scores[j] = scale q k[j]; negative infinity where the mask, if there is one, is 0.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static unsafe void ScoresOfSeen<T>(Span<T> scores, T* q, T* k, long kStride, int headDim, T scale, ReadOnlySpan<int> mask)
+    [MethodImpl(InnerLoop.Options)]
+    private static unsafe void ScoresOfSeen<T>(Span<T> scores, T* q, T* k, long kStride, int headDim, double scale, ReadOnlySpan<int> mask)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         int whole = headDim & -Vector512<T>.Count;
@@ -116,7 +116,7 @@ public sealed partial class CpuBackend
                 dot += q[c] * k[c];
             }
 
-            scores[j] = scale * dot;
+            scores[j] = T.CreateTruncating(scale) * dot;
         }
     }
 }

@@ -74,7 +74,7 @@ public sealed partial class CpuBackend
     }
 
     /// <summary>Through a tile on the stack, so that both tensors are touched in whole cache lines whatever their strides. (rows, columns) (columns, rows)</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(InnerLoop.Options)]
     private static unsafe void TransposeTile<T>(T* y, long yStride, T* x, long xStride, int rows, int columns, T* tile, int side) where T : unmanaged
     {
         for (int n = 0; n < columns; n++)

@@ -75,7 +75,7 @@ public sealed partial class CpuBackend
     });
 
     /// <summary>y = f(x)</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(InnerLoop.Options)]
     private static void ActivateRow<T, TActivation>(Span<T> y, ReadOnlySpan<T> x)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TActivation : struct, IActivation
@@ -90,7 +90,7 @@ public sealed partial class CpuBackend
     }
 
     /// <summary>y = f(gate) * up</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(InnerLoop.Options)]
     private static void GateRow<T, TActivation>(Span<T> y, ReadOnlySpan<T> gate, ReadOnlySpan<T> up)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TActivation : struct, IActivation

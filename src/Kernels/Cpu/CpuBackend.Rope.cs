@@ -42,7 +42,7 @@ public sealed partial class CpuBackend
     });
 
     /// <summary>(a, b) = (a cos - b sin, b cos + a sin), element by element.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(InnerLoop.Options)]
     private static void Rotate<T>(Span<T> a, Span<T> b, ReadOnlySpan<T> cos, ReadOnlySpan<T> sin) where T : unmanaged, INumber<T>
     {
         int i = 0;

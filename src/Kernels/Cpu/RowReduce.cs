@@ -4,28 +4,25 @@ using System.Runtime.Intrinsics;
 
 namespace NativeEngine.Kernels.Cpu;
 
-/// <summary>
-/// Reductions of one row. Sums are accumulated in double, in an order that depends on the length alone. Like all inner
-/// loops of the back-end they skip tiered compilation: a run of seconds must not spend the first of them in slow code.
-/// </summary>
+/// <summary>Reductions of one row. Sums are accumulated in double, in an order that depends on the length alone.</summary>
 internal static class RowReduce
 {
     /// <summary>The largest element that is not NaN; negative infinity of an empty row.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(InnerLoop.Options)]
     public static T Max<T>(ReadOnlySpan<T> x) where T : unmanaged, IFloatingPointIeee754<T>
     {
         int whole = Whole(x);
-        Vector512<T> max = VectorMath.LoadPartial(x[whole..], T.NegativeInfinity);
+        Vector512<T> rest = VectorMath.LoadPartial(x[whole..], T.NegativeInfinity), max = Vector512.Create(T.NegativeInfinity);
         for (int i = 0; i < whole; i += Vector512<T>.Count)
         {
             max = Vector512.MaxNative(Vector512.Create(x[i..]), max);
         }
 
-        return LargestLane(max);
+        return LargestLane(Vector512.MaxNative(rest, max));
     }
 
     /// <summary>sum(x)</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(InnerLoop.Options)]
     public static double Sum<T>(ReadOnlySpan<T> x) where T : unmanaged, INumber<T>
     {
         int whole = Whole(x);
@@ -40,7 +37,7 @@ internal static class RowReduce
     }
 
     /// <summary>sum((x - center)^2)</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(InnerLoop.Options)]
     public static double SumOfSquares<T>(ReadOnlySpan<T> x, double center) where T : unmanaged, INumber<T>
     {
         int whole = Whole(x);
@@ -62,7 +59,7 @@ internal static class RowReduce
     }
 
     /// <summary>sum(exp(x - shift))</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(InnerLoop.Options)]
     public static double SumExp<T>(ReadOnlySpan<T> x, T shift) where T : unmanaged, IFloatingPointIeee754<T>
     {
         int whole = Whole(x);
@@ -78,7 +75,7 @@ internal static class RowReduce
     }
 
     /// <summary>y = exp(x - shift), and the sum of it; y may be x.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(InnerLoop.Options)]
     public static double Exp<T>(Span<T> y, ReadOnlySpan<T> x, T shift) where T : unmanaged, IFloatingPointIeee754<T>
     {
         int whole = Whole(x);
@@ -108,7 +105,9 @@ internal static class RowReduce
         return largest;
     }
 
-    /// <summary>How many elements fill whole vectors. What is left is handled before the loop: a call behind it would
-    /// push the accumulators out of their registers.</summary>
+    /// <summary>
+    /// How many elements fill whole vectors. What is left is loaded before the loop and kept apart: an accumulator that is
+    /// alive across a call, or takes its result, lives on the stack, and there it costs ten times as much.
+    /// </summary>
     private static int Whole<T>(ReadOnlySpan<T> x) => x.Length & -Vector512<T>.Count;
 }
