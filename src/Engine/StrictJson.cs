@@ -35,7 +35,7 @@ internal static class StrictJson
         catch (Exception e) when (e is JsonException or FormatException or InvalidOperationException or ArgumentException)
         {
             // A lone surrogate in a key gives InvalidOperationException, not JsonException.
-            throw new EngineException(code, $"not valid JSON: {e.Message}", e) { File = path };
+            throw new EngineException(code, $"not valid JSON: {Checkpoints.Untrusted.Escape(e.Message)}", e) { File = path };
         }
     }
 }

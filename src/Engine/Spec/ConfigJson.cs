@@ -19,13 +19,14 @@ internal sealed class ConfigJson
     public static ConfigJson Read(string folder)
     {
         string file = Path.Combine(folder, "config.json");
+        if (!Directory.Exists(folder))
+        {
+            throw new EngineException("NE5001", "the model folder does not exist") { File = folder, Hint = "give a folder in Hugging Face layout: config.json, model.safetensors, tokenizer files" };
+        }
+
         if (!System.IO.File.Exists(file))
         {
-            throw new EngineException("NE3051", Directory.Exists(folder) ? "config.json is missing" : "the model folder does not exist")
-            {
-                File = file,
-                Hint = "give a folder in Hugging Face layout: config.json, model.safetensors, tokenizer files",
-            };
+            throw new EngineException("NE3051", "the model folder has no config.json") { File = file, Hint = "download it from where the weights came from" };
         }
 
         return Parse(System.IO.File.ReadAllBytes(file), file);

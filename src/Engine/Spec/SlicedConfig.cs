@@ -33,10 +33,31 @@ internal static class SlicedConfig
             MlpInput = Width(c, "mlp_input"),
             MlpOutput = Width(c, "mlp_output"),
         })];
+        int embedding = Width(block, "embedding"), head = Width(block, "head");
+        int before = embedding;
+        for (int l = 0; l < shapes.Length; l++)
+        {
+            LayerShape s = shapes[l];
+            bool joined = spec.Residual == ResidualKind.Parallel
+                ? s.MlpInput == s.AttentionInput && s.MlpOutput == s.AttentionOutput
+                : s.MlpInput == s.AttentionOutput;
+            if (s.AttentionInput != before || !joined)
+            {
+                throw block.Wrong($"nativeengine.layers[{l}]", "widths that continue those before them", layers[l].Root);
+            }
+
+            before = s.MlpOutput;
+        }
+
+        if (before != head)
+        {
+            throw block.Wrong("nativeengine.head", $"the last layer's mlp_output = {before}", block.Root.GetProperty("head"));
+        }
+
         return spec with
         {
-            EmbedWidth = Width(block, "embedding"),
-            HeadWidth = Width(block, "head"),
+            EmbedWidth = embedding,
+            HeadWidth = head,
             Norm = NormKind.Rms,
             NormEps = block.Number("norm_eps", 0, 1),
             NormAffine = false,
