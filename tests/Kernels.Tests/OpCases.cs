@@ -51,6 +51,8 @@ internal static class OpCases
                 (b, x) => b.AddBias(x[0], x[1]), v => Each(v[0], i => v[0][i] + v[1][i % d]));
             yield return new(Op.Add, t, $"{n}x{d}", [In(t, n, d), In(t, n, d)],
                 (b, x) => b.Add(x[0], x[1]), v => Each(v[0], i => v[0][i] + v[1][i]));
+            yield return new(Op.ZeroMasked, t, $"{n}x{d}", [In(t, n, d), Integers(n, i => i % 3)],
+                (b, x) => b.ZeroMasked(x[0], x[1]), v => Each(v[0], i => v[1][i / d] == 0 ? 0 : v[0][i]));
         }
     }
 
