@@ -34,7 +34,7 @@ public interface IBackend : IDisposable
     /// <summary>"cpu" or "cuda:0".</summary>
     string Name { get; }
 
-    /// <summary>Whether <paramref name="op"/> runs on elements of <paramref name="dtype"/> here.</summary>
+    /// <summary>Whether <paramref name="op"/> runs on elements of <paramref name="dtype"/> here; BF16 of Gemm and Embed is the type of the weight.</summary>
     bool Supports(Op op, DType dtype);
 
     // == memory ==
@@ -54,12 +54,13 @@ public interface IBackend : IDisposable
     /// <summary>y = x^T. (D,N) (N,D)</summary>
     void Transpose(Tensor y, Tensor x);
 
-    /// <summary>False when x holds a NaN or an infinity.</summary>
+    /// <summary>False when x holds a NaN or an infinity; F32, F64 or BF16.</summary>
     bool AllFinite(Tensor x);
 
     // == dense linear algebra ==
 
     /// <summary>c = alpha op(a) op(b) + beta c, op = transpose where asked; c is not read when beta is 0.
+    /// b may be BF16 where a and c are F32: a stored weight, widened exactly, so the bits are those of an F32 b.
     /// (M,N) (M,K) (K,N), or the same with one batch extent in front of all three.</summary>
     void Gemm(Tensor c, Tensor a, Tensor b, bool transposeA = false, bool transposeB = false, double alpha = 1, double beta = 0);
 
@@ -94,7 +95,7 @@ public interface IBackend : IDisposable
 
     // == positions and attention ==
 
-    /// <summary>y[n] = table[ids[n]]; an id outside the table throws. (N,D) (V,D) I32(N)</summary>
+    /// <summary>y[n] = table[ids[n]]; an id outside the table throws. The table may be BF16 where y is F32. (N,D) (V,D) I32(N)</summary>
     void Embed(Tensor y, Tensor table, Tensor ids);
 
     /// <summary>Rotates the first 2R dimensions of every head in place: (x_i, x_{i+R}) by the angle of table row positions[n].

@@ -22,6 +22,17 @@ internal static class GemmReference
         return gap == 0 ? owner : owner.ColumnRange(0, columns);
     }
 
+    /// <summary>The same numbers in BF16, and as what they are then in F32; both with the given gap.</summary>
+    public static (Tensor Stored, Tensor Widened) RandomStored(CpuBackend cpu, long rows, long columns, int seed, long gap = 0)
+    {
+        using Tensor exact = Random(cpu, DType.F32, rows, columns, seed);
+        Tensor stored = cpu.Alloc(DType.BF16, new Shape(rows, columns + gap)).ColumnRange(0, columns);
+        Tensor widened = cpu.Alloc(DType.F32, new Shape(rows, columns + gap)).ColumnRange(0, columns);
+        cpu.Copy(stored, exact);
+        cpu.Copy(widened, stored);
+        return (stored, widened);
+    }
+
     public static unsafe double At(Tensor x, long i, long j)
     {
         long at = i * x.RowStride + j;

@@ -114,6 +114,52 @@ public sealed class GemmTests
         }
     }
 
+    [Theory]
+    [InlineData((int)Isa.Vector128)]
+    [InlineData((int)Isa.Vector256)]
+    [InlineData((int)Isa.Vector512)]
+    public void Stored_bf16_weights_give_the_bits_of_widened_ones(int isa)
+    {
+        foreach (int threads in new[] { 1, 3 })
+        {
+            using var cpu = new CpuBackend(threads) { Isa = (Isa)isa };
+            (long N, long K)[] sizes = [(1, 1), (33, 7), (64, 256), (301, 405), (700, 96)];
+            foreach ((long n, long k) in sizes)
+            {
+                foreach (long m in new long[] { 1, 2, 8, 9, 100 })
+                {
+                    for (int options = 0; options < 8; options++)
+                    {
+                        bool ta = (options & 1) != 0, tb = (options & 2) != 0;
+                        long gap = (options & 4) != 0 ? 3 : 0;
+                        using Tensor a = GemmReference.Random(cpu, DType.F32, ta ? k : m, ta ? m : k, 12);
+                        (Tensor stored, Tensor widened) = GemmReference.RandomStored(cpu, tb ? n : k, tb ? k : n, 13, gap);
+                        using Tensor x = GemmReference.Random(cpu, DType.F32, m, n, 14), y = GemmReference.Random(cpu, DType.F32, m, n, 14);
+                        cpu.Gemm(x, a, stored, ta, tb, -1.5, 0.25);
+                        cpu.Gemm(y, a, widened, ta, tb, -1.5, 0.25);
+                        Assert.True(Bits(x).AsSpan().SequenceEqual(Bits(y)), $"{(Isa)isa} ({m}, {n}, {k}) {ta} {tb} gap {gap}, {threads} threads");
+                    }
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void A_batch_of_stored_weights_gives_the_bits_of_widened_ones()
+    {
+        using var cpu = new CpuBackend(2);
+        const long M = 5, N = 20, K = 48;
+        foreach (long batch in new long[] { 3, 9 })
+        {
+            using Tensor a = GemmReference.Random(cpu, DType.F32, batch * M, K, 15);
+            (Tensor stored, Tensor widened) = GemmReference.RandomStored(cpu, batch * N, K, 16);
+            using Tensor x = cpu.Alloc(DType.F32, new Shape(batch, M, N)), y = cpu.Alloc(DType.F32, new Shape(batch, M, N));
+            cpu.Gemm(x, a.Reshape(new Shape(batch, M, K)), stored.Reshape(new Shape(batch, N, K)), transposeB: true);
+            cpu.Gemm(y, a.Reshape(new Shape(batch, M, K)), widened.Reshape(new Shape(batch, N, K)), transposeB: true);
+            Assert.True(Bits(x).AsSpan().SequenceEqual(Bits(y)), $"batch of {batch}");
+        }
+    }
+
     [Fact]
     public void A_batch_is_its_products_one_by_one()
     {
@@ -142,6 +188,12 @@ public sealed class GemmTests
         Assert.Throws<ArgumentException>(() => cpu.Gemm(c, a, b, transposeB: true));
         Assert.Throws<ArgumentException>(() => cpu.Gemm(c, b, a));
         Assert.Throws<ArgumentException>(() => cpu.Gemm(wide, a, b));
+        using Tensor storedA = cpu.Alloc(DType.BF16, new Shape(3, 4));
+        using Tensor storedB = cpu.Alloc(DType.BF16, new Shape(4, 5));
+        using Tensor wideA = cpu.Alloc(DType.F64, new Shape(3, 4));
+        Assert.Throws<ArgumentException>(() => cpu.Gemm(c, storedA, b));
+        Assert.Throws<ArgumentException>(() => cpu.Gemm(c, storedA, storedB));
+        Assert.Throws<ArgumentException>(() => cpu.Gemm(wide, wideA, storedB));
         Assert.Throws<ArgumentException>(() => cpu.Gemm(c.Reshape(new Shape(1, 3, 5)), a, b));
     }
 

@@ -10,7 +10,7 @@ public sealed class OpAllFiniteTests
         get
         {
             var data = new TheoryData<DType, double>();
-            foreach (DType dtype in new[] { DType.F32, DType.F64 })
+            foreach (DType dtype in new[] { DType.F32, DType.F64, DType.BF16 })
             {
                 foreach (double bad in new[] { double.NaN, double.PositiveInfinity, double.NegativeInfinity })
                 {
@@ -65,15 +65,31 @@ public sealed class OpAllFiniteTests
         Assert.True(backend.AllFinite(x));
     }
 
+    [Fact]
+    public void Every_finite_bf16_number_is_finite()
+    {
+        using var backend = new CpuBackend(1);
+        using Tensor x = backend.Alloc(DType.BF16, new Shape(1, 1));
+        for (int bits = 0; bits <= ushort.MaxValue; bits++)
+        {
+            x.AsSpan<ushort>()[0] = (ushort)bits;
+            Assert.Equal(float.IsFinite(BitConverter.UInt32BitsToSingle((uint)bits << 16)), backend.AllFinite(x));
+        }
+    }
+
     private static void Set(Tensor x, long row, int column, double value)
     {
-        if (x.DType == DType.F32)
+        switch (x.DType)
         {
-            x.Row<float>(row)[column] = (float)value;
-        }
-        else
-        {
-            x.Row<double>(row)[column] = value;
+            case DType.F32:
+                x.Row<float>(row)[column] = (float)value;
+                break;
+            case DType.BF16:
+                x.Row<ushort>(row)[column] = (ushort)(BitConverter.SingleToUInt32Bits((float)value) >> 16);
+                break;
+            default:
+                x.Row<double>(row)[column] = value;
+                break;
         }
     }
 }

@@ -18,6 +18,8 @@ public sealed class OpArgumentTests
         ["RmsNorm: width"] = (Op.RmsNorm, (b, t) => b.RmsNorm(t(DType.F32, new(3, 5)), t(DType.F32, new(3, 5)), null, 1e-5, 0)),
         ["LayerNorm: bias"] = (Op.LayerNorm, (b, t) => b.LayerNorm(t(DType.F32, new(3, 5)), t(DType.F32, new(3, 5)), null, t(DType.F64, new(5)), 1e-5)),
         ["Embed: ids"] = (Op.Embed, (b, t) => b.Embed(t(DType.F32, new(3, 5)), t(DType.F32, new(9, 5)), t(DType.I64, new(3)))),
+        ["Embed: BF16 into F64"] = (Op.Embed, (b, t) => b.Embed(t(DType.F64, new(3, 5)), t(DType.BF16, new(9, 5)), Filled(t, 3, 0))),
+        ["AllFinite: F16"] = (Op.AllFinite, (b, t) => b.AllFinite(t(DType.F16, new(3, 5)))),
         ["Embed: id outside"] = (Op.Embed, (b, t) => b.Embed(t(DType.F32, new(3, 5)), t(DType.F32, new(9, 5)), Filled(t, 3, 9))),
         ["Embed: id negative"] = (Op.Embed, (b, t) => b.Embed(t(DType.F32, new(3, 5)), t(DType.F32, new(9, 5)), Filled(t, 3, -1))),
         ["Rope: heads"] = (Op.Rope, (b, t) => b.Rope(t(DType.F32, new(3, 20)), t(DType.F32, new(9, 4)), t(DType.F32, new(9, 4)), Filled(t, 3, 0), 8)),

@@ -41,6 +41,7 @@ internal sealed class OpArena : IDisposable
             {
                 DType.F64 => tensor.Row<double>(row)[column],
                 DType.F32 => tensor.Row<float>(row)[column],
+                DType.BF16 => BitConverter.UInt32BitsToSingle((uint)tensor.Row<ushort>(row)[column] << 16),
                 DType.I32 => tensor.Row<int>(row)[column],
                 _ => throw new NotSupportedException($"{tensor.DType} in the op table"),
             };
@@ -86,6 +87,9 @@ internal sealed class OpArena : IDisposable
                     break;
                 case DType.F32:
                     tensor.Row<float>(row)[column] = (float)operand.Value(i);
+                    break;
+                case DType.BF16:
+                    tensor.Row<ushort>(row)[column] = (ushort)(BitConverter.SingleToUInt32Bits((float)operand.Value(i)) >> 16);
                     break;
                 default:
                     tensor.Row<int>(row)[column] = (int)operand.Value(i);

@@ -78,6 +78,11 @@ internal static class OpCases
             const int Rows = 19;
             yield return new(Op.Embed, t, $"{n}x{d}", [Out(t, n, d), In(t, Rows, d), Integers(n, i => i * 7 % Rows)],
                 (b, x) => b.Embed(x[0], x[1], x[2]), v => Each(v[0], i => v[1][(int)v[2][i / d] * d + i % d]));
+            if (t == DType.F32)
+            {
+                yield return new(Op.Embed, t, $"{n}x{d} from BF16", [Out(t, n, d), In(DType.BF16, Rows, d), Integers(n, i => i * 7 % Rows)],
+                    (b, x) => b.Embed(x[0], x[1], x[2]), v => Each(v[0], i => v[1][(int)v[2][i / d] * d + i % d]));
+            }
         }
 
         foreach ((int n, int heads, int headDim, int half) in new[] { (1, 1, 2, 1), (31, 3, 32, 16), (33, 8, 128, 64), (257, 5, 80, 10), (3, 2, 9, 4) })

@@ -67,7 +67,7 @@ public static class DecodeBench
             }
 
             // The embedding is looked up, not read through, unless it is the head as well.
-            long bytes = DType.F32.Size() * (model.Spec.ParameterCount() - (model.Spec.TiedHead ? 0 : (long)model.Spec.Vocab * model.Spec.EmbedWidth));
+            long bytes = model.WeightBytes - (model.Spec.TiedHead ? 0 : model.Outer.Embed.Bytes);
             int threads = ((CpuBackend)session.Backend).Threads;
             double read = ReadBandwidth(session.Backend, threads);
             return new DecodeBenchResult

@@ -4,7 +4,7 @@ using NativeEngine.Spec;
 
 namespace NativeEngine.Model;
 
-/// <summary>The weights outside the layers.</summary>
+/// <summary>The weights outside the layers; matrices of <see cref="CausalModel.Outer"/> may be BF16.</summary>
 /// <param name="Embed">(V, D)</param>
 /// <param name="Position">(P, D); null for rotary positions</param>
 /// <param name="NormFinal">norm in front of the head</param>
@@ -23,7 +23,8 @@ public sealed record OuterWeights(Tensor Embed, Tensor? Position, Norm NormFinal
 
 /// <summary>
 /// A checkpoint seen through its spec. Opening compares every shape and reads no weights; layers are read when asked for,
-/// and stay in memory only when the whole model fits the limit that was given.
+/// and stay in memory only when the whole model fits the limit that was given. A forward in F32 reads matrices that are stored as
+/// BF16 in that type: it is exact and half the memory. F16 has no such short way to F32 and is converted on reading.
 /// </summary>
 public sealed class CausalModel : IDisposable
 {
@@ -37,7 +38,8 @@ public sealed class CausalModel : IDisposable
     {
         (this.backend, Checkpoint, Spec, this.dtype) = (backend, checkpoint, spec, dtype);
         resident = new LayerWeights?[spec.Layers.Count];
-        keep = spec.ParameterCount() * dtype.Size() <= weightMemory;
+        WeightBytes = spec.Parameters().Sum(p => p.Shape.Count * (IsMatrix(p) ? StoredType(checkpoint.Tensors[p.Name]) : dtype).Size());
+        keep = WeightBytes <= weightMemory;
     }
 
     /// <summary>The folder's tensors.</summary>
@@ -46,11 +48,14 @@ public sealed class CausalModel : IDisposable
     /// <summary>What they make up.</summary>
     public ModelSpec Spec { get; }
 
+    /// <summary>Memory that all weights take as a forward reads them.</summary>
+    public long WeightBytes { get; }
+
     /// <summary>True when layers stay in memory once read.</summary>
     public bool IsResident => keep;
 
-    /// <summary>Embedding, positions, final norm and head.</summary>
-    public OuterWeights Outer => outer ??= LoadOuter();
+    /// <summary>Embedding, positions, final norm and head, for a forward: matrices are BF16 where the checkpoint stores them so.</summary>
+    public OuterWeights Outer => outer ??= ReadOuter(untie: false, asStored: true);
 
     /// <summary>Opens the model in <paramref name="folder"/>; its weights become <paramref name="dtype"/> when they are read.</summary>
     /// <param name="backend">where the weights go</param>
@@ -73,8 +78,9 @@ public sealed class CausalModel : IDisposable
         }
     }
 
-    /// <summary>The weights of layer <paramref name="l"/>. A caller that is done with a layer calls <see cref="Release"/>.</summary>
-    public LayerWeights Layer(int l) => resident[l] ?? (keep ? resident[l] = LoadLayer(l) : LoadLayer(l));
+    /// <summary>The weights of layer <paramref name="l"/> for a forward: matrices are BF16 where the checkpoint stores them so.
+    /// A caller that is done with a layer calls <see cref="Release"/>.</summary>
+    public LayerWeights Layer(int l) => resident[l] ?? (keep ? resident[l] = ReadLayer(l, asStored: true) : ReadLayer(l, asStored: true));
 
     /// <summary>Frees a layer unless the model is kept in memory.</summary>
     public void Release(LayerWeights layer)
@@ -85,42 +91,12 @@ public sealed class CausalModel : IDisposable
         }
     }
 
-    /// <summary>Reads layer <paramref name="l"/> anew; the caller owns it and may change it.</summary>
-    public LayerWeights LoadLayer(int l)
-    {
-        LayerShape s = Spec.Layers[l];
-        Station attention = new()
-        {
-            Norm = LoadNorm(Role.NormAttn, l, s.AttentionInput),
-            Qkv = LoadStacked(l, s.AttentionInput, Spec.Bias.Qkv, (Role.AttnQ, s.QueryWidth), (Role.AttnK, s.KeyWidth), (Role.AttnV, s.KeyWidth)),
-            AttnOut = LoadStacked(l, s.QueryWidth, Spec.Bias.AttnOut, (Role.AttnOut, s.AttentionOutput)),
-            Shortcut = LoadShortcut(Role.AttnShortcut, l, s.AttentionInput, s.AttentionOutput),
-            ShortcutRole = Role.AttnShortcut,
-        };
-        bool sequential = Spec.Residual == ResidualKind.Sequential;
-        Station mlp = !sequential ? attention : new()
-        {
-            Norm = LoadNorm(Role.NormMlp, l, s.MlpInput),
-            Shortcut = LoadShortcut(Role.MlpShortcut, l, s.MlpInput, s.MlpOutput),
-            ShortcutRole = Role.MlpShortcut,
-        };
-        (Role, int)[] inputs = Spec.GatedMlp ? [(Role.MlpGate, s.Ffn), (Role.MlpUp, s.Ffn)] : [(Role.MlpUp, s.Ffn)];
-        mlp.MlpIn = LoadStacked(l, s.MlpInput, Spec.Bias.MlpIn, inputs);
-        mlp.MlpDown = LoadStacked(l, s.Ffn, Spec.Bias.MlpOut, (Role.MlpDown, s.MlpOutput));
-        return new LayerWeights(s, sequential ? [attention, mlp] : [attention]);
-    }
+    /// <summary>Reads layer <paramref name="l"/> anew, all of it in the type of <see cref="Open"/>; the caller owns it and may change it.</summary>
+    public LayerWeights LoadLayer(int l) => ReadLayer(l, asStored: false);
 
-    /// <summary>Reads embedding, positions, final norm and head anew; the caller owns them and may change them. A tied head is a copy of its own then.</summary>
-    public OuterWeights LoadOuter(bool untie = false)
-    {
-        Tensor embed = Load(Role.Embed, -1, false, new Shape(Spec.Vocab, Spec.EmbedWidth));
-        Tensor? position = Spec.Rope is null ? Load(Role.Position, -1, false, new Shape(Spec.MaxPositions + Spec.PositionOffset, Spec.EmbedWidth)) : null;
-        Norm norm = LoadNorm(Role.NormFinal, -1, Spec.HeadWidth);
-        Role headRole = Spec.TiedHead ? Role.Embed : Role.Head;
-        Tensor head = Spec.TiedHead && !untie ? embed.RowRange(0, Spec.Vocab) : Load(headRole, -1, false, new Shape(Spec.Vocab, Spec.HeadWidth));
-        Tensor? bias = Spec.Bias.Head ? Load(Role.Head, -1, true, new Shape(Spec.Vocab)) : null;
-        return new OuterWeights(embed, position, norm, new Linear(head, bias));
-    }
+    /// <summary>Reads embedding, positions, final norm and head anew, all in the type of <see cref="Open"/>; the caller owns them and may
+    /// change them. A tied head is a copy of its own then.</summary>
+    public OuterWeights LoadOuter(bool untie = false) => ReadOuter(untie, asStored: false);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -132,6 +108,44 @@ public sealed class CausalModel : IDisposable
         }
 
         Checkpoint.Dispose();
+    }
+
+    private static bool IsMatrix(Parameter p) => p.Shape.Rank == 2;
+
+    private LayerWeights ReadLayer(int l, bool asStored)
+    {
+        LayerShape s = Spec.Layers[l];
+        Station attention = new()
+        {
+            Norm = LoadNorm(Role.NormAttn, l, s.AttentionInput),
+            Qkv = LoadStacked(l, asStored, s.AttentionInput, Spec.Bias.Qkv, (Role.AttnQ, s.QueryWidth), (Role.AttnK, s.KeyWidth), (Role.AttnV, s.KeyWidth)),
+            AttnOut = LoadStacked(l, asStored, s.QueryWidth, Spec.Bias.AttnOut, (Role.AttnOut, s.AttentionOutput)),
+            Shortcut = LoadShortcut(Role.AttnShortcut, l, s.AttentionInput, s.AttentionOutput, asStored),
+            ShortcutRole = Role.AttnShortcut,
+        };
+        bool sequential = Spec.Residual == ResidualKind.Sequential;
+        Station mlp = !sequential ? attention : new()
+        {
+            Norm = LoadNorm(Role.NormMlp, l, s.MlpInput),
+            Shortcut = LoadShortcut(Role.MlpShortcut, l, s.MlpInput, s.MlpOutput, asStored),
+            ShortcutRole = Role.MlpShortcut,
+        };
+        (Role, int)[] inputs = Spec.GatedMlp ? [(Role.MlpGate, s.Ffn), (Role.MlpUp, s.Ffn)] : [(Role.MlpUp, s.Ffn)];
+        mlp.MlpIn = LoadStacked(l, asStored, s.MlpInput, Spec.Bias.MlpIn, inputs);
+        mlp.MlpDown = LoadStacked(l, asStored, s.Ffn, Spec.Bias.MlpOut, (Role.MlpDown, s.MlpOutput));
+        return new LayerWeights(s, sequential ? [attention, mlp] : [attention]);
+    }
+
+    private OuterWeights ReadOuter(bool untie, bool asStored)
+    {
+        Tensor embed = Load(Role.Embed, -1, false, new Shape(Spec.Vocab, Spec.EmbedWidth), asStored);
+        Tensor? position = Spec.Rope is null
+            ? Load(Role.Position, -1, false, new Shape(Spec.MaxPositions + Spec.PositionOffset, Spec.EmbedWidth), asStored) : null;
+        Norm norm = LoadNorm(Role.NormFinal, -1, Spec.HeadWidth);
+        Role headRole = Spec.TiedHead ? Role.Embed : Role.Head;
+        Tensor head = Spec.TiedHead && !untie ? embed.RowRange(0, Spec.Vocab) : Load(headRole, -1, false, new Shape(Spec.Vocab, Spec.HeadWidth), asStored);
+        Tensor? bias = Spec.Bias.Head ? Load(Role.Head, -1, true, new Shape(Spec.Vocab)) : null;
+        return new OuterWeights(embed, position, norm, new Linear(head, bias));
     }
 
     /// <summary>Every tensor of the spec is there with its shape, before anything is allocated from config.json.</summary>
@@ -163,15 +177,18 @@ public sealed class CausalModel : IDisposable
         }
     }
 
-    private Linear LoadStacked(int l, int columns, bool bias, params ReadOnlySpan<(Role Role, int Rows)> parts)
+    private Linear LoadStacked(int l, bool asStored, int columns, bool bias, params ReadOnlySpan<(Role Role, int Rows)> parts)
     {
         long rows = 0;
-        foreach ((_, int n) in parts)
+        DType type = dtype;
+        foreach ((Role role, int n) in parts)
         {
+            DType stored = asStored ? StoredType(Entry(role, l, false)) : dtype;
+            type = rows == 0 || stored == type ? stored : dtype; // parts of different types meet in the wider one
             rows += n;
         }
 
-        Tensor weight = backend.Alloc(dtype, new Shape(rows, columns));
+        Tensor weight = backend.Alloc(type, new Shape(rows, columns));
         Tensor? biases = bias ? backend.Alloc(dtype, new Shape(rows)) : null;
         long at = 0;
         foreach ((Role role, int n) in parts)
@@ -192,25 +209,31 @@ public sealed class CausalModel : IDisposable
         ? new Norm(null, null)
         : new Norm(Load(role, l, false, new Shape(width)), Spec.Norm == NormKind.Layer ? Load(role, l, true, new Shape(width)) : null);
 
-    private Tensor? LoadShortcut(Role role, int l, int rows, int columns) => Spec.Shortcuts ? Load(role, l, false, new Shape(rows, columns)) : null;
+    private Tensor? LoadShortcut(Role role, int l, int rows, int columns, bool asStored) =>
+        Spec.Shortcuts ? Load(role, l, false, new Shape(rows, columns), asStored) : null;
 
-    private Tensor Load(Role role, int l, bool isBias, Shape shape)
+    private Tensor Load(Role role, int l, bool isBias, Shape shape, bool asStored = false)
     {
-        Tensor t = backend.Alloc(dtype, shape);
+        Tensor t = backend.Alloc(asStored ? StoredType(Entry(role, l, isBias)) : dtype, shape);
         Read(role, l, isBias, t);
         return t;
     }
 
+    /// <summary>The type of a matrix that only a forward reads.</summary>
+    private DType StoredType(TensorEntry entry) => dtype == DType.F32 && entry.DType == DType.BF16 ? DType.BF16 : dtype;
+
+    private TensorEntry Entry(Role role, int l, bool isBias) => Checkpoint.Tensors[Spec.Names.Tensor(role, l, isBias)];
+
     private void Read(Role role, int l, bool isBias, Tensor destination)
     {
-        string name = Spec.Names.Tensor(role, l, isBias);
-        Checkpoint.Read(backend, Checkpoint.Tensors[name], destination);
+        TensorEntry entry = Entry(role, l, isBias);
+        Checkpoint.Read(backend, entry, destination);
         if (!backend.AllFinite(destination))
         {
-            throw new EngineException("NE10001", $"tensor '{name}' holds NaN or infinity")
+            throw new EngineException("NE10001", $"tensor '{entry.Name}' holds NaN or infinity")
             {
-                File = Checkpoint.Tensors[name].File,
-                Key = name,
+                File = entry.File,
+                Key = entry.Name,
                 Hint = l < 0 ? "the checkpoint is damaged" : $"the checkpoint is damaged at layer {l}, {role}",
             };
         }

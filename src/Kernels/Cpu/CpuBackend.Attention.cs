@@ -1,7 +1,4 @@
 using System.Numerics;
-using System.Numerics.Tensors;
-using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 
 namespace NativeEngine.Kernels.Cpu;
 
@@ -58,65 +55,19 @@ public sealed partial class CpuBackend
         ForRows(batch * dims.Heads * layout.QueryBlocks, layout.WorkPerQueryBlock, blocks.Attend);
     }
 
-    /// <summary>
-    /// One query per sequence, as in decoding: nothing is packed, every key and value is read once. The query heads that
-    /// share a kv head are neighbours in a row of q, so they are the rows of a small matrix.
-    /// </summary>
-    private unsafe void AttentionStep<T>(Tensor y, Tensor q, Tensor k, Tensor v, Tensor? mask, AttentionDims dims)
+    /// <summary>One query per sequence, as in decoding: nothing is packed, every key and value is read once.</summary>
+    private void AttentionStep<T>(Tensor y, Tensor q, Tensor k, Tensor v, Tensor? mask, AttentionDims dims)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
-        int headDim = dims.HeadDim, group = dims.Heads / dims.KvHeads, keys = dims.Keys;
-        using Tensor probabilities = Alloc(q.DType, new Shape(q.Shape[0] * dims.KvHeads, group, keys));
-        ForRows(probabilities.Shape[0], (long)group * keys * headDim / 4, (first, end) =>
+        long batch = q.Shape[0];
+        var step = new AttentionStep<T>(y, q, k, v, mask, dims);
+        using Tensor partials = Alloc(q.DType, new Shape(batch * step.Tasks, step.PartialCount));
+        using Tensor weights = Alloc(DType.F64, new Shape(batch * step.Tasks, step.WeightCount));
+        step.Use(partials, weights);
+        team.For(batch * step.Tasks, step.Attend);
+        for (long i = 0; i < batch; i++)
         {
-            for (long task = first; task < end; task++)
-            {
-                (long batch, long kvHead) = Math.DivRem(task, dims.KvHeads);
-                long column = kvHead * headDim;
-                T* p = (T*)probabilities.Address + task * group * keys; // (group, keys)
-                T* qb = (T*)q.Address + batch * q.RowStride + column * group, yb = (T*)y.Address + batch * y.RowStride + column * group;
-                T* kb = (T*)k.Address + batch * k.Shape[1] * k.RowStride + column, vb = (T*)v.Address + batch * v.Shape[1] * v.RowStride + column;
-                for (int g = 0; g < group; g++)
-                {
-                    var row = new Span<T>(p + (long)g * keys, keys);
-                    ScoresOfSeen(row, qb + g * headDim, kb, k.RowStride, headDim, dims.Scale, mask is null ? default : mask.Row<int>(batch));
-                    T max = RowReduce.Max<T>(row);
-                    double sum = RowReduce.Exp(row, row, T.IsNegativeInfinity(max) ? T.Zero : max);
-                    TensorPrimitives.Multiply(row, T.CreateTruncating(sum == 0 ? 0 : 1 / sum), row);
-                }
-
-                GemmKernels.Run(group, headDim, keys, T.One, p, keys, false, vb, v.RowStride, false, T.Zero, yb, headDim);
-            }
-        });
-    }
-
-    /// <summary>scores[j] = scale q k[j]; negative infinity where the mask, if there is one, is 0.</summary>
-    [MethodImpl(InnerLoop.Options)]
-    private static unsafe void ScoresOfSeen<T>(Span<T> scores, T* q, T* k, long kStride, int headDim, double scale, ReadOnlySpan<int> mask)
-        where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        int whole = headDim & -Vector512<T>.Count;
-        for (int j = 0; j < scores.Length; j++, k += kStride)
-        {
-            if (!mask.IsEmpty && mask[j] == 0)
-            {
-                scores[j] = T.NegativeInfinity;
-                continue;
-            }
-
-            Vector512<T> products = Vector512<T>.Zero;
-            for (int c = 0; c < whole; c += Vector512<T>.Count)
-            {
-                products = Simd512<T>.MultiplyAdd(Vector512.Load(q + c), Vector512.Load(k + c), products);
-            }
-
-            T dot = Vector512.Sum(products);
-            for (int c = whole; c < headDim; c++)
-            {
-                dot += q[c] * k[c];
-            }
-
-            scores[j] = T.CreateTruncating(scale) * dot;
+            step.Merge(i);
         }
     }
 }

@@ -51,8 +51,13 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public bool AllFinite(Tensor x)
     {
-        Check.SameFloats(Op.AllFinite, x);
-        return x.DType == DType.F32 ? AllFinite<float>(x) : AllFinite<double>(x);
+        Check.That(x.DType is DType.F32 or DType.F64 or DType.BF16, Op.AllFinite, "the elements must be F32, F64 or BF16", x);
+        return x.DType switch
+        {
+            DType.F32 => AllFinite<float>(x, TensorPrimitives.IsFiniteAll),
+            DType.F64 => AllFinite<double>(x, TensorPrimitives.IsFiniteAll),
+            _ => AllFinite<ushort>(x, Bfloat16.AllFinite),
+        };
     }
 
     private unsafe void Transpose<T>(Tensor y, Tensor x) where T : unmanaged
@@ -91,14 +96,14 @@ public sealed partial class CpuBackend
         }
     }
 
-    private bool AllFinite<T>(Tensor x) where T : unmanaged, INumber<T>
+    private bool AllFinite<T>(Tensor x, Func<ReadOnlySpan<T>, bool> isFinite) where T : unmanaged
     {
         int found = 0;
         ForRows(x.Rows, x.Columns, (first, end) =>
         {
             for (long n = first; n < end && Volatile.Read(ref found) == 0; n++)
             {
-                if (!TensorPrimitives.IsFiniteAll<T>(x.Row<T>(n)))
+                if (!isFinite(x.Row<T>(n)))
                 {
                     Volatile.Write(ref found, 1);
                 }

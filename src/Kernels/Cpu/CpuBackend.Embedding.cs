@@ -5,11 +5,16 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void Embed(Tensor y, Tensor table, Tensor ids)
     {
-        Check.SameFloats(Op.Embed, y, table);
+        bool stored = table.DType == DType.BF16 && y.DType == DType.F32;
+        Check.SameFloats(Op.Embed, y, stored ? null : table);
         Check.That(y.Columns == table.Columns, Op.Embed, "y and the table must have the same columns", y, table);
         Check.OnePerRow(Op.Embed, y, ids);
         Check.InRange(Op.Embed, ids, 0, table.Rows);
-        if (y.DType == DType.F32)
+        if (stored)
+        {
+            EmbedStored(y, table, ids);
+        }
+        else if (y.DType == DType.F32)
         {
             Embed<float>(y, table, ids);
         }
@@ -25,6 +30,15 @@ public sealed partial class CpuBackend
         for (long n = first; n < end; n++)
         {
             table.Row<T>(id[(int)n]).CopyTo(y.Row<T>(n));
+        }
+    });
+
+    private void EmbedStored(Tensor y, Tensor table, Tensor ids) => ForRows(y.Rows, y.Columns, (first, end) =>
+    {
+        ReadOnlySpan<int> id = ids.AsSpan<int>();
+        for (long n = first; n < end; n++)
+        {
+            Bfloat16.ToSingle(table.Row<ushort>(id[(int)n]), y.Row<float>(n));
         }
     });
 }

@@ -11,9 +11,10 @@ public sealed partial class CpuBackend
     public void Gemm(Tensor c, Tensor a, Tensor b, bool transposeA = false, bool transposeB = false, double alpha = 1, double beta = 0)
     {
         int rank = c.Shape.Rank;
-        if (rank is not (2 or 3) || a.Shape.Rank != rank || b.Shape.Rank != rank || a.DType != c.DType || b.DType != c.DType)
+        bool stored = b.DType == DType.BF16 && c.DType == DType.F32;
+        if (rank is not (2 or 3) || a.Shape.Rank != rank || b.Shape.Rank != rank || a.DType != c.DType || (b.DType != c.DType && !stored))
         {
-            throw new ArgumentException($"Gemm: {c} = {a} x {b}: three matrices, or three batches of them, of one type are needed");
+            throw new ArgumentException($"Gemm: {c} = {a} x {b}: three matrices, or three batches of them, of one type are needed (b may be BF16 where the others are F32)");
         }
 
         long batch = rank == 3 ? c.Shape[0] : 1;
@@ -27,11 +28,14 @@ public sealed partial class CpuBackend
 
         switch (c.DType)
         {
+            case DType.F32 when stored:
+                Gemm<float, ushort>(batch, m, n, k, (float)alpha, a, transposeA, b, transposeB, (float)beta, c);
+                break;
             case DType.F32:
-                Gemm(batch, m, n, k, (float)alpha, a, transposeA, b, transposeB, (float)beta, c);
+                Gemm<float, float>(batch, m, n, k, (float)alpha, a, transposeA, b, transposeB, (float)beta, c);
                 break;
             case DType.F64:
-                Gemm(batch, m, n, k, alpha, a, transposeA, b, transposeB, beta, c);
+                Gemm<double, double>(batch, m, n, k, alpha, a, transposeA, b, transposeB, beta, c);
                 break;
             default:
                 throw new ArgumentException($"Gemm: {c.DType} is not computed on the CPU");
@@ -49,14 +53,16 @@ public sealed partial class CpuBackend
         new GemmGram(GemmTiles<double>.For(Isa), x.Rows, x.Columns, (float*)x.Address, x.RowStride, (double*)h.Address, h.RowStride).Run(team);
     }
 
-    private unsafe void Gemm<T>(long batch, long m, long n, long k, T alpha, Tensor a, bool transposeA, Tensor b, bool transposeB, T beta, Tensor c)
+    /// <summary>One product or a batch; what b stores is T, or bfloat16 (ushort) where T is float.</summary>
+    private unsafe void Gemm<T, TStored>(long batch, long m, long n, long k, T alpha, Tensor a, bool transposeA, Tensor b, bool transposeB, T beta, Tensor c)
         where T : unmanaged, INumber<T>
+        where TStored : unmanaged
     {
         long strideA = (transposeA ? k : m) * a.RowStride, strideB = (transposeB ? n : k) * b.RowStride, strideC = m * c.RowStride;
         var tiles = GemmTiles<T>.For(Isa);
 
         void One(long i, Team? team) => GemmKernels.Run(
-            tiles, team, m, n, k, alpha, (T*)a.Address + i * strideA, a.RowStride, transposeA, (T*)b.Address + i * strideB, b.RowStride, transposeB, beta,
+            tiles, team, m, n, k, alpha, (T*)a.Address + i * strideA, a.RowStride, transposeA, (TStored*)b.Address + i * strideB, b.RowStride, transposeB, beta,
             (T*)c.Address + i * strideC, c.RowStride);
 
         if (batch >= 2 * team.Threads)

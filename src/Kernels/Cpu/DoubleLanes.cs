@@ -45,6 +45,14 @@ internal unsafe struct DoubleLanes
         }
     }
 
+    /// <summary>sum += other</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Add(in DoubleLanes other)
+    {
+        lower += other.lower;
+        upper += other.upper;
+    }
+
     /// <summary>sum += (v - center)^2</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void AddSquare<T>(Vector512<T> v, Vector512<double> center)

@@ -1,24 +1,33 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace NativeEngine.Kernels.Cpu;
 
 /// <summary>
 /// c = alpha a b^T + beta c for a few rows of a (decoding: y = x W^T): every row of b is read once, where it lies, and
-/// multiplied with all rows of a, so that memory bandwidth is the limit.
+/// multiplied with all rows of a, so that memory bandwidth is the limit. b is of type T, or bfloat16 with the same bits as
+/// if it had been widened before.
 /// </summary>
 internal static unsafe class GemmDots
 {
     /// <summary>Rows of a up to which this beats packing b.</summary>
     public const int MaxRows = 8;
 
-    private const long TaskBytes = 1 << 16;
+    /// <summary>Fewer bytes of b than this are read before a second thread has taken its share.</summary>
+    private const long MinSharedBytes = 1 << 16;
 
-    public static void Run<T>(GemmTiles<T> tiles, Team? team, long m, long n, long k, T alpha, T* a, long lda, T* b, long ldb, T beta, T* c, long ldc)
+    private const long TaskBytes = 1 << 15;
+
+    /// <summary>How far ahead of its use b is asked for: rows are too short for the hardware to see where they lead.</summary>
+    private const int PrefetchBytes = 4096;
+
+    public static void Run<T, W>(GemmTiles<T> tiles, Team? team, long m, long n, long k, T alpha, T* a, long lda, W* b, long ldb, T beta, T* c, long ldc)
         where T : unmanaged, INumber<T>
+        where W : unmanaged
     {
-        if (team is null)
+        if (team is null || n * k * sizeof(W) < MinSharedBytes)
         {
             Rows(tiles.Isa, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
             return;
@@ -28,32 +37,35 @@ internal static unsafe class GemmDots
     }
 
     /// <summary>A method of its own, because its closure is allocated where it begins.</summary>
-    private static void Share<T>(Isa isa, Team team, long m, long n, long k, T alpha, T* a, long lda, T* b, long ldb, T beta, T* c, long ldc)
+    private static void Share<T, W>(Isa isa, Team team, long m, long n, long k, T alpha, T* a, long lda, W* b, long ldb, T beta, T* c, long ldc)
         where T : unmanaged, INumber<T>
+        where W : unmanaged
     {
-        long rows = Math.Max(4, TaskBytes / (k * sizeof(T)) & ~3);
+        long rows = Math.Max(4, TaskBytes / (k * sizeof(W)) & ~3);
         team.ForRanges(n, rows, (from, to) => Rows(isa, m, to - from, k, alpha, a, lda, b + from * ldb, ldb, beta, c + from, ldc));
     }
 
-    private static void Rows<T>(Isa isa, long m, long n, long k, T alpha, T* a, long lda, T* b, long ldb, T beta, T* c, long ldc)
+    private static void Rows<T, W>(Isa isa, long m, long n, long k, T alpha, T* a, long lda, W* b, long ldb, T beta, T* c, long ldc)
         where T : unmanaged, INumber<T>
+        where W : unmanaged
     {
         switch (isa)
         {
             case Isa.Vector512:
-                Rows<T, Vector512<T>, Simd512<T>>(m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+                Rows<T, W, Vector512<T>, Simd512<T>>(m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
                 break;
             case Isa.Vector256:
-                Rows<T, Vector256<T>, Simd256<T>>(m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+                Rows<T, W, Vector256<T>, Simd256<T>>(m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
                 break;
             default:
-                Rows<T, Vector128<T>, Simd128<T>>(m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+                Rows<T, W, Vector128<T>, Simd128<T>>(m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
                 break;
         }
     }
 
-    private static void Rows<T, V, S>(long m, long n, long k, T alpha, T* a, long lda, T* b, long ldb, T beta, T* c, long ldc)
+    private static void Rows<T, W, V, S>(long m, long n, long k, T alpha, T* a, long lda, W* b, long ldb, T beta, T* c, long ldc)
         where T : unmanaged, INumber<T>
+        where W : unmanaged
         where V : struct
         where S : ISimd<T, V>
     {
@@ -64,11 +76,11 @@ internal static unsafe class GemmDots
             {
                 if (i + 1 < m)
                 {
-                    Block<T, V, S, N2>(columns, k, alpha, a + i * lda, lda, b + j * ldb, ldb, beta, c + i * ldc + j, ldc);
+                    Block<T, W, V, S, N2>(columns, k, alpha, a + i * lda, lda, b + j * ldb, ldb, beta, c + i * ldc + j, ldc);
                 }
                 else
                 {
-                    Block<T, V, S, N1>(columns, k, alpha, a + i * lda, lda, b + j * ldb, ldb, beta, c + i * ldc + j, ldc);
+                    Block<T, W, V, S, N1>(columns, k, alpha, a + i * lda, lda, b + j * ldb, ldb, beta, c + i * ldc + j, ldc);
                 }
             }
         }
@@ -76,16 +88,17 @@ internal static unsafe class GemmDots
 
     /// <summary>One or two rows of a times up to four rows of b. Every product sums in the same order, whatever its neighbours.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Block<T, V, S, R>(int columns, long k, T alpha, T* a, long lda, T* b, long ldb, T beta, T* c, long ldc)
+    private static void Block<T, W, V, S, R>(int columns, long k, T alpha, T* a, long lda, W* b, long ldb, T beta, T* c, long ldc)
         where T : unmanaged, INumber<T>
+        where W : unmanaged
         where V : struct
         where S : ISimd<T, V>
         where R : ICount
     {
         bool two = R.Count > 1;
-        T* b1 = b + Math.Min(1, columns - 1) * ldb;
-        T* b2 = b + Math.Min(2, columns - 1) * ldb;
-        T* b3 = b + Math.Min(3, columns - 1) * ldb;
+        W* b1 = b + Math.Min(1, columns - 1) * ldb;
+        W* b2 = b + Math.Min(2, columns - 1) * ldb;
+        W* b3 = b + Math.Min(3, columns - 1) * ldb;
         T* a1 = two ? a + lda : a;
         V zero = S.Broadcast(T.Zero);
         V c00 = zero, c01 = zero, c02 = zero, c03 = zero, c10 = zero, c11 = zero, c12 = zero, c13 = zero;
@@ -94,26 +107,36 @@ internal static unsafe class GemmDots
         {
             V x = S.Load(a + p);
             V y = two ? S.Load(a1 + p) : zero;
-            V w = S.Load(b + p);
+            Prefetch(b + p);
+            V w = S.LoadWide(b + p);
             c00 = S.MultiplyAdd(x, w, c00);
             c10 = two ? S.MultiplyAdd(y, w, c10) : c10;
-            w = S.Load(b1 + p);
+            Prefetch(b1 + p);
+            w = S.LoadWide(b1 + p);
             c01 = S.MultiplyAdd(x, w, c01);
             c11 = two ? S.MultiplyAdd(y, w, c11) : c11;
-            w = S.Load(b2 + p);
+            Prefetch(b2 + p);
+            w = S.LoadWide(b2 + p);
             c02 = S.MultiplyAdd(x, w, c02);
             c12 = two ? S.MultiplyAdd(y, w, c12) : c12;
-            w = S.Load(b3 + p);
+            Prefetch(b3 + p);
+            w = S.LoadWide(b3 + p);
             c03 = S.MultiplyAdd(x, w, c03);
             c13 = two ? S.MultiplyAdd(y, w, c13) : c13;
         }
 
-        T* sums = stackalloc T[8] { S.Sum(c00), S.Sum(c01), S.Sum(c02), S.Sum(c03), S.Sum(c10), S.Sum(c11), S.Sum(c12), S.Sum(c13) };
+        T* sums = stackalloc T[8];
+        (sums[0], sums[1], sums[2], sums[3]) = (S.Sum(c00), S.Sum(c01), S.Sum(c02), S.Sum(c03));
+        if (two)
+        {
+            (sums[4], sums[5], sums[6], sums[7]) = (S.Sum(c10), S.Sum(c11), S.Sum(c12), S.Sum(c13));
+        }
+
         for (; p < k; p++)
         {
             for (int j = 0; j < columns; j++)
             {
-                T w = b[j * ldb + p];
+                T w = Bfloat16.Widen<T, W>(b[j * ldb + p]);
                 sums[j] += a[p] * w;
                 sums[4 + j] += a1[p] * w;
             }
@@ -127,6 +150,15 @@ internal static unsafe class GemmDots
                 T x = alpha * sums[4 * i + j];
                 *to = beta == T.Zero ? x : x + beta * *to;
             }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Prefetch<W>(W* b) where W : unmanaged
+    {
+        if (Sse.IsSupported)
+        {
+            Sse.Prefetch0((byte*)b + PrefetchBytes);
         }
     }
 }

@@ -20,10 +20,11 @@ internal static unsafe class GemmKernels
         where T : unmanaged, INumber<T> =>
         Run(GemmTiles<T>.Best, null, m, n, k, alpha, a, lda, transA, b, ldb, transB, beta, c, ldc);
 
-    /// <summary>The same with given micro-kernels, spread over <paramref name="team"/> where that pays.</summary>
-    public static void Run<T>(
-        GemmTiles<T> tiles, Team? team, long m, long n, long k, T alpha, T* a, long lda, bool transA, T* b, long ldb, bool transB, T beta, T* c, long ldc)
+    /// <summary>The same with given micro-kernels, spread over <paramref name="team"/> where that pays; b may hold bfloat16 (ushort) where the rest is F32.</summary>
+    public static void Run<T, TStored>(
+        GemmTiles<T> tiles, Team? team, long m, long n, long k, T alpha, T* a, long lda, bool transA, TStored* b, long ldb, bool transB, T beta, T* c, long ldc)
         where T : unmanaged, INumber<T>
+        where TStored : unmanaged
     {
         if (m == 0 || n == 0)
         {
@@ -36,7 +37,7 @@ internal static unsafe class GemmKernels
             return;
         }
 
-        if (team is { Threads: 1 } || (double)m * n * k < MinParallelWork)
+        if (team is { Threads: 1 })
         {
             team = null;
         }
@@ -47,7 +48,12 @@ internal static unsafe class GemmKernels
             return;
         }
 
-        var product = new PackedProduct<T>(tiles, m, n, k, alpha, a, lda, transA, b, ldb, transB, beta, c, ldc);
+        if ((double)m * n * k < MinParallelWork)
+        {
+            team = null;
+        }
+
+        var product = new PackedProduct<T, TStored>(tiles, m, n, k, alpha, a, lda, transA, b, ldb, transB, beta, c, ldc);
         product.Run(team);
     }
 

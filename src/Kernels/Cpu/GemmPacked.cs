@@ -4,9 +4,12 @@ namespace NativeEngine.Kernels.Cpu;
 
 /// <summary>
 /// One product by blocks (Goto and van de Geijn, "Anatomy of high-performance matrix multiplication"): a block of b is
-/// packed once and shared, every task packs its own few row panels of a and sweeps them over the panels of b.
+/// packed once and shared, every task packs its own few row panels of a and sweeps them over the panels of b. What b stores
+/// is T, or bfloat16 (ushort) that packing widens.
 /// </summary>
-internal unsafe struct PackedProduct<T> where T : unmanaged, INumber<T>
+internal unsafe struct PackedProduct<T, TStored>
+    where T : unmanaged, INumber<T>
+    where TStored : unmanaged
 {
     private const int PanelsPerTask = 6;      // row panels of a: they stay in the L2 cache together with one panel of b
     private const long BlockColumns = 2048;   // columns of b packed at once: they stay in the L3 cache
@@ -15,7 +18,8 @@ internal unsafe struct PackedProduct<T> where T : unmanaged, INumber<T>
 
     private readonly GemmTiles<T> tiles;
     private readonly long m, n, k, lda, ldb, ldc;
-    private readonly T* a, b, c;
+    private readonly T* a, c;
+    private readonly TStored* b;
     private readonly T alpha, beta;
     private readonly bool transA, transB, directA, directB;
     private readonly long rowPanels, rowTasks;
@@ -24,7 +28,7 @@ internal unsafe struct PackedProduct<T> where T : unmanaged, INumber<T>
     private long column, width, start, depth, columnTasks;
     private T* packedB;
 
-    public PackedProduct(GemmTiles<T> tiles, long m, long n, long k, T alpha, T* a, long lda, bool transA, T* b, long ldb, bool transB, T beta, T* c, long ldc)
+    public PackedProduct(GemmTiles<T> tiles, long m, long n, long k, T alpha, T* a, long lda, bool transA, TStored* b, long ldb, bool transB, T beta, T* c, long ldc)
     {
         (this.tiles, this.m, this.n, this.k, this.alpha, this.beta) = (tiles, m, n, k, alpha, beta);
         (this.lda, this.transA, this.ldb, this.transB, this.ldc) = (lda, transA, ldb, transB, ldc);
@@ -32,7 +36,7 @@ internal unsafe struct PackedProduct<T> where T : unmanaged, INumber<T>
         this.b = b;
         this.c = c;
         directA = transA && n <= DirectExtent;
-        directB = !transB && m <= DirectExtent;
+        directB = !transB && m <= DirectExtent && typeof(TStored) == typeof(T);
         rowPanels = (m + tiles.Rows - 1) / tiles.Rows;
         rowTasks = (rowPanels + PanelsPerTask - 1) / PanelsPerTask;
     }
@@ -67,7 +71,7 @@ internal unsafe struct PackedProduct<T> where T : unmanaged, INumber<T>
     }
 
     /// <summary>A method of its own, because its closures are allocated where it begins.</summary>
-    private static void Share(PackedProduct<T> block, Team team, long panels)
+    private static void Share(PackedProduct<T, TStored> block, Team team, long panels)
     {
         team.ForRanges(panels, Math.Max(1, PackTaskElements / (block.tiles.Columns * block.depth)), block.PackB);
         team.For(block.rowTasks * block.columnTasks, block.Multiply);
@@ -113,7 +117,7 @@ internal unsafe struct PackedProduct<T> where T : unmanaged, INumber<T>
             long j = column + jPanel * tiles.Columns;
             int columns = (int)Math.Min(tiles.Columns, column + width - j);
             bool direct = directB && columns % tiles.Vector == 0;
-            T* panelB = direct ? b + start * ldb + j : packedB + jPanel * tiles.Columns * depth;
+            T* panelB = direct ? (T*)b + start * ldb + j : packedB + jPanel * tiles.Columns * depth;
             long stepB = direct ? ldb : tiles.Columns;
             for (long panel = firstRow; panel < lastRow; panel++)
             {

@@ -7,12 +7,15 @@ namespace NativeEngine.Kernels.Cpu;
 /// <summary>
 /// Copies operands into panels that the micro-kernels stream through: step p of a panel holds its rows (of a) or columns
 /// (of b) side by side. Lanes beyond <c>width</c> hold copies or old memory; what comes out of them is never stored.
+/// Operands are of the panels' type T, or bfloat16 (ushort) that is widened on the way.
 /// </summary>
 internal static unsafe class GemmPacking
 {
     /// <summary>panel[p, i] = x[p, i] for i &lt; width: the operand is already stored step by step.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Rows<T>(T* panel, int stride, int width, T* x, long ldx, long k) where T : unmanaged
+    public static void Rows<T, TStored>(T* panel, int stride, int width, TStored* x, long ldx, long k)
+        where T : unmanaged
+        where TStored : unmanaged
     {
         int vector = Vector128<T>.Count;
         for (long p = 0; p < k; p++, panel += stride, x += ldx)
@@ -20,32 +23,34 @@ internal static unsafe class GemmPacking
             int i = 0;
             for (; i <= width - 4 * vector; i += 4 * vector)
             {
-                Vector512.Load(x + i).Store(panel + i);
+                Simd512<T>.LoadWide(x + i).Store(panel + i);
             }
 
             for (; i <= width - vector; i += vector)
             {
-                Vector128.Load(x + i).Store(panel + i);
+                Simd128<T>.LoadWide(x + i).Store(panel + i);
             }
 
             for (; i < width; i++)
             {
-                panel[i] = x[i];
+                panel[i] = Bfloat16.Widen<T, TStored>(x[i]);
             }
         }
     }
 
     /// <summary>panel[p, i] = x[i, p] for i &lt; width, in blocks of 4 x 4.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Columns<T>(T* panel, int stride, int width, T* x, long ldx, long k) where T : unmanaged
+    public static void Columns<T, TStored>(T* panel, int stride, int width, TStored* x, long ldx, long k)
+        where T : unmanaged
+        where TStored : unmanaged
     {
         for (int i = 0; i < width; i += 4)
         {
             // A block that sticks out repeats the last row.
-            T* x0 = x + i * ldx;
-            T* x1 = x + Math.Min(i + 1, width - 1) * ldx;
-            T* x2 = x + Math.Min(i + 2, width - 1) * ldx;
-            T* x3 = x + Math.Min(i + 3, width - 1) * ldx;
+            TStored* x0 = x + i * ldx;
+            TStored* x1 = x + Math.Min(i + 1, width - 1) * ldx;
+            TStored* x2 = x + Math.Min(i + 2, width - 1) * ldx;
+            TStored* x3 = x + Math.Min(i + 3, width - 1) * ldx;
             T* to = panel + i;
             long p = 0;
             if (Avx.IsSupported)
@@ -58,18 +63,23 @@ internal static unsafe class GemmPacking
 
             for (; p < k; p++, to += stride)
             {
-                (to[0], to[1], to[2], to[3]) = (x0[p], x1[p], x2[p], x3[p]);
+                to[0] = Bfloat16.Widen<T, TStored>(x0[p]);
+                to[1] = Bfloat16.Widen<T, TStored>(x1[p]);
+                to[2] = Bfloat16.Widen<T, TStored>(x2[p]);
+                to[3] = Bfloat16.Widen<T, TStored>(x3[p]);
             }
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Transpose4x4<T>(T* to, int stride, T* x0, T* x1, T* x2, T* x3) where T : unmanaged
+    private static void Transpose4x4<T, TStored>(T* to, int stride, TStored* x0, TStored* x1, TStored* x2, TStored* x3)
+        where T : unmanaged
+        where TStored : unmanaged
     {
         if (typeof(T) == typeof(float))
         {
-            Vector128<float> a = Sse.LoadVector128((float*)x0), b = Sse.LoadVector128((float*)x1);
-            Vector128<float> c = Sse.LoadVector128((float*)x2), d = Sse.LoadVector128((float*)x3);
+            Vector128<float> a = Simd128<float>.LoadWide(x0), b = Simd128<float>.LoadWide(x1);
+            Vector128<float> c = Simd128<float>.LoadWide(x2), d = Simd128<float>.LoadWide(x3);
             Vector128<float> ab = Sse.UnpackLow(a, b), cd = Sse.UnpackLow(c, d), ef = Sse.UnpackHigh(a, b), gh = Sse.UnpackHigh(c, d);
             Sse.MoveLowToHigh(ab, cd).Store((float*)to);
             Sse.MoveHighToLow(cd, ab).Store((float*)(to + stride));

@@ -11,6 +11,9 @@ internal unsafe interface ISimd<T, TVector> where T : unmanaged where TVector : 
 
     static abstract TVector Load(T* p);
 
+    /// <summary>Elements of T, or bfloat16 numbers (ushort) as F32.</summary>
+    static abstract TVector LoadWide<TStored>(TStored* p) where TStored : unmanaged;
+
     static abstract void Store(T* p, TVector x);
 
     static abstract TVector Broadcast(T x);
@@ -30,6 +33,11 @@ internal readonly unsafe struct Simd512<T> : ISimd<T, Vector512<T>> where T : un
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> Load(T* p) => Vector512.Load(p);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> LoadWide<TStored>(TStored* p) where TStored : unmanaged => typeof(TStored) == typeof(ushort)
+        ? (Vector512.WidenLower(Vector256.Load((ushort*)p).ToVector512Unsafe()) << 16).As<uint, T>()
+        : Vector512.Load((T*)p);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(T* p, Vector512<T> x) => x.Store(p);
@@ -58,6 +66,11 @@ internal readonly unsafe struct Simd256<T> : ISimd<T, Vector256<T>> where T : un
     public static Vector256<T> Load(T* p) => Vector256.Load(p);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<T> LoadWide<TStored>(TStored* p) where TStored : unmanaged => typeof(TStored) == typeof(ushort)
+        ? (Vector256.WidenLower(Vector128.Load((ushort*)p).ToVector256Unsafe()) << 16).As<uint, T>()
+        : Vector256.Load((T*)p);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(T* p, Vector256<T> x) => x.Store(p);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -82,6 +95,11 @@ internal readonly unsafe struct Simd128<T> : ISimd<T, Vector128<T>> where T : un
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<T> Load(T* p) => Vector128.Load(p);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<T> LoadWide<TStored>(TStored* p) where TStored : unmanaged => typeof(TStored) == typeof(ushort)
+        ? (Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(ulong*)p).AsUInt16()) << 16).As<uint, T>()
+        : Vector128.Load((T*)p);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(T* p, Vector128<T> x) => x.Store(p);
