@@ -22,7 +22,7 @@ public static partial class Verbs
 
         // Begun first, so that an output that cannot be written is known before the hours of work.
         using var writer = new ModelFolderWriter(session.Backend, model, target, options.Store, "slicegpt", options.Output, options.Overwrite);
-        double? dense = eval is null ? null : SliceGptPerplexity(session, model, eval);
+        double? dense = eval is null ? null : SliceGptPerplexity(session, options.Model, eval);
         using (var slicer = new SliceGpt(session, model, target, options.Orientation, options.Seed, options.CompatSliceGpt))
         {
             slicer.Run(calibration, writer.Write);
@@ -30,13 +30,7 @@ public static partial class Verbs
 
         session.Switch("write");
         writer.Commit(Effective(options));
-        double? sliced = null;
-        if (eval is not null)
-        {
-            using CausalModel written = Open(session, options.Output);
-            sliced = SliceGptPerplexity(session, written, eval);
-        }
-
+        double? sliced = eval is null ? null : SliceGptPerplexity(session, options.Output, eval);
         return new SliceResult
         {
             Command = "slice",
@@ -61,12 +55,12 @@ public static partial class Verbs
             : SliceSchedule.Constant(fused, options.Sparsity, options.Round, options.SliceHead);
     }
 
-    private static double? SliceGptPerplexity(Session session, CausalModel model, TokenWindows windows)
+    /// <summary>Opens the model for this alone: weights that stay in memory for an evaluation must not stay for the slicing.</summary>
+    private static double? SliceGptPerplexity(Session session, string folder, TokenWindows windows)
     {
-        double nll = PerplexityEvaluation.Mean(
-            new PerplexityEvaluation(session, model).Measure(windows, EvaluationBatch, PerplexityEvaluation.IgnoredId(model.Spec.Ids, PerplexityProtocol.SliceGpt)),
-            PerplexityProtocol.SliceGpt);
-        return Finite(Math.Exp(nll));
+        using CausalModel model = Open(session, folder);
+        int? ignored = PerplexityEvaluation.IgnoredId(model.Spec.Ids, PerplexityProtocol.SliceGpt);
+        return Finite(Math.Exp(PerplexityEvaluation.Mean(new PerplexityEvaluation(session, model).Measure(windows, EvaluationBatch, ignored), PerplexityProtocol.SliceGpt)));
     }
 
     private static JsonObject Effective(SliceOptions o) => new()

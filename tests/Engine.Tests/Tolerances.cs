@@ -14,4 +14,10 @@ internal static class Tolerances
 
     /// <summary>Loss of stock transformers on an older torch against ours, relative.</summary>
     public const double StockLoss = 5e-6;
+
+    /// <summary>Perplexities as README prints them, with two decimals.</summary>
+    public const double ReadmePerplexity = 1e-4;
+
+    /// <summary>The same model stored in bf16 and in fp16.</summary>
+    public const double SixteenBitStore = 2e-3;
 }

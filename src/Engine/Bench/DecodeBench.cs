@@ -41,7 +41,7 @@ public static class DecodeBench
     /// <summary>Decodes <paramref name="newTokens"/> behind a random prompt of <paramref name="promptTokens"/>.</summary>
     /// <param name="session">device and threads</param>
     /// <param name="folder">a model folder, or null for random weights in the shape of <paramref name="shape"/></param>
-    /// <param name="shape">name under models/shapes</param>
+    /// <param name="shape">name of a shape, see <see cref="SyntheticModel.Shapes"/></param>
     /// <param name="promptTokens">tokens of the prompt</param>
     /// <param name="newTokens">tokens to decode</param>
     public static DecodeBenchResult Run(Session session, string? folder, string shape, int promptTokens, int newTokens)

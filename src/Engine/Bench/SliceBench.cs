@@ -18,7 +18,7 @@ public sealed record SliceBenchRow(int Layers, long Tokens, double Seconds, doub
 /// <summary>Result of <c>bench slice</c>.</summary>
 public sealed record SliceBenchResult : RunResult
 {
-    /// <summary>Name under models/shapes.</summary>
+    /// <summary>Name of a shape, see <see cref="SyntheticModel.Shapes"/>.</summary>
     public required string Shape { get; init; }
 
     /// <summary>Parameters of the dense model.</summary>

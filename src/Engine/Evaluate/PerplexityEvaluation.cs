@@ -23,7 +23,7 @@ public sealed class PerplexityEvaluation(Session session, CausalModel model)
         _ => windows.Average(w => w.Sum / w.Targets),
     };
 
-    /// <summary>The target id that does not count. SliceGPT pads with the end-of-text id where the model has no pad id, and takes pad id 0 for none (quirk S15).</summary>
+    /// <summary>The target id that does not count. SliceGPT pads with the end-of-text id where the model has no pad id, and takes pad id 0 for none.</summary>
     public static int? IgnoredId(Spec.SpecialIds ids, PerplexityProtocol protocol)
     {
         int? pad = ids.Pad ?? (ids.Eos is [int eos, ..] ? eos : null);

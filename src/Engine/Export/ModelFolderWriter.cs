@@ -10,10 +10,8 @@ namespace NativeEngine.Export;
 public sealed class ModelFolderWriter : IDisposable
 {
     private readonly IBackend backend;
-    private readonly CausalModel source;
     private readonly ModelSpec spec;
-    private readonly DType store;
-    private readonly string? method;
+    private readonly Dictionary<string, DType> stored;
     private readonly CheckpointWriter writer;
 
     /// <summary>Begins <paramref name="output"/>; nothing is visible there before <see cref="Commit"/>.</summary>
@@ -26,33 +24,54 @@ public sealed class ModelFolderWriter : IDisposable
     /// <param name="overwrite">it may</param>
     public ModelFolderWriter(IBackend backend, CausalModel source, ModelSpec spec, DType? store, string? method, string output, bool overwrite)
     {
-        (this.backend, this.source, this.spec, this.method) = (backend, source, spec, method);
+        (this.backend, this.spec) = (backend, spec);
         IReadOnlyDictionary<string, TensorEntry> entries = source.Checkpoint.Tensors;
-        this.store = store ?? entries[spec.Names.Tensor(Role.Embed, -1)].DType;
-        var plan = spec.Parameters().Select(p => new TensorPlan(p.Name, store ?? (entries.TryGetValue(p.Name, out TensorEntry? e) ? e.DType : this.store), p.Shape)).ToList();
+        DType common = store ?? entries[spec.Names.Tensor(Role.Embed, -1)].DType;
+        TensorPlan[] plan = [.. spec.Parameters().Select(p => new TensorPlan(p.Name, store ?? (entries.TryGetValue(p.Name, out TensorEntry? e) ? e.DType : common), p.Shape))];
+        stored = plan.ToDictionary(t => t.Name, t => t.DType);
         writer = new CheckpointWriter(output, overwrite, plan, input: source.Checkpoint.Folder);
+        try
+        {
+            // Now and not at the end: the folder may be another one after a run of hours.
+            writer.CopySideFiles(source.Checkpoint.Folder);
+            writer.AddFile("config.json", ConfigWriter.Write(source.Checkpoint.Folder, spec, common, method));
+        }
+        catch
+        {
+            writer.Dispose();
+            throw;
+        }
     }
 
-    /// <summary>Writes one tensor; refuses NaN and infinity, which a narrower type makes of large values.</summary>
+    /// <summary>Writes one tensor; refuses NaN and infinity, which F16 also makes of values beyond 65504.</summary>
     public void Write(Role role, int layer, bool isBias, Tensor value)
     {
         string name = spec.Names.Tensor(role, layer, isBias);
         if (!backend.AllFinite(value))
         {
-            throw new EngineException("NE10004", $"the result for tensor '{name}' is not finite, nothing was written") { Key = name };
+            throw NotFinite("NE10004", name, "is not finite");
+        }
+
+        if (stored[name] == DType.F16)
+        {
+            using Tensor half = backend.Alloc(DType.F16, new Shape(value.Rows, value.Columns)), back = backend.Alloc(DType.F32, half.Shape);
+            backend.Copy(half, value);
+            backend.Copy(back, half);
+            if (!backend.AllFinite(back))
+            {
+                throw NotFinite("NE10006", name, "does not fit fp16");
+            }
         }
 
         writer.Write(backend, name, value);
     }
 
-    /// <summary>Adds config.json and the side files and makes the folder visible. Returns its files.</summary>
-    public IReadOnlyList<string> Commit(JsonObject configuration)
-    {
-        writer.CopySideFiles(source.Checkpoint.Folder);
-        writer.AddFile("config.json", ConfigWriter.Write(source.Checkpoint.Folder, spec, store, method));
-        return writer.Commit(configuration);
-    }
+    /// <summary>Makes the folder visible, with <paramref name="configuration"/> in its manifest. Returns its files.</summary>
+    public IReadOnlyList<string> Commit(JsonObject configuration) => writer.Commit(configuration);
 
     /// <inheritdoc/>
     public void Dispose() => writer.Dispose();
+
+    private static EngineException NotFinite(string code, string name, string fault) =>
+        new(code, $"the result for tensor '{name}' {fault}, nothing was written") { Key = name, Hint = "store it as fp32 or bf16, or look at the checkpoint" };
 }

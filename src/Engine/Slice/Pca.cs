@@ -5,7 +5,7 @@ namespace NativeEngine.Slice;
 /// <summary>
 /// Principal components of a signal (Ashkboos et al. 2024, equation 8). H = sum x^T x over the calibration tokens, not centred,
 /// plus 0.01 mean(diag H) on the diagonal, which moves the eigenvalues and not the eigenvectors. All in F64: an F32 eigensolver
-/// loses the small components next to the massive ones (quirk S4).
+/// loses the small components next to the massive ones.
 /// </summary>
 internal sealed class Pca : IDisposable
 {

@@ -53,7 +53,9 @@ public sealed class SliceGpt : IDisposable
         fusion = model.Spec.Shortcuts ? null : new Fusion(backend, model.Spec, compat);
         rotate = new Rotate(backend);
         forward = new Forward(backend, fused, DType.F32);
-        random = orientation == Orientation.Random ? new NumpyRandom((uint)seed) : null;
+        random = orientation == Orientation.Pca ? null
+            : seed is >= 0 and <= uint.MaxValue ? new NumpyRandom((uint)seed)
+            : throw new EngineException("NE2023", $"a random orientation cannot be drawn from seed {seed}") { Key = "--seed", Expected = $"0 to {uint.MaxValue}" };
     }
 
     /// <summary>Eigenvalues of every PCA so far, descending, damping included: the first layer's input, then behind every station.</summary>
@@ -174,7 +176,7 @@ public sealed class SliceGpt : IDisposable
         return behind;
     }
 
-    /// <summary>Puts a batch's rows of the signal in their place, padding as zeros (quirk S5), and adds them to the covariance.</summary>
+    /// <summary>Puts a batch's rows of the signal in their place, padding as zeros, and adds them to the covariance.</summary>
     private void Store(Tensor x, TokenBatch batch, Tensor signal, ref long at, Pca pca)
     {
         if (batch.Mask is not null)
@@ -202,7 +204,7 @@ public sealed class SliceGpt : IDisposable
         return q;
     }
 
-    /// <summary>q &lt;- R^T q, R the orthogonal factor of a matrix of uniform numbers (quirk S6).</summary>
+    /// <summary>q &lt;- R^T q, R the orthogonal factor of a matrix of uniform numbers (numpy.random.rand, then QR).</summary>
     private void Mix(Tensor q, NumpyRandom random)
     {
         var square = new Shape(q.Rows, q.Rows);

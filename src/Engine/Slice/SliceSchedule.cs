@@ -5,7 +5,7 @@ namespace NativeEngine.Slice;
 /// <summary>Which residual widths a slice keeps, as the spec of the sliced model.</summary>
 public static class SliceSchedule
 {
-    /// <summary>One width everywhere: (1 - sparsity) of the original hidden width, truncated, then rounded down to a multiple of <paramref name="round"/> (quirk S8).</summary>
+    /// <summary>One width everywhere: (1 - sparsity) of the original hidden width, truncated, then rounded down to a multiple of <paramref name="round"/>.</summary>
     /// <param name="fused">the model after fusion, possibly sliced before</param>
     /// <param name="sparsity">from 0 up to but not including 1, of the ORIGINAL hidden width</param>
     /// <param name="round">at least 1</param>

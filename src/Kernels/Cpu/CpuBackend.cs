@@ -11,6 +11,7 @@ public sealed partial class CpuBackend : IBackend
 {
     private const nuint Alignment = 64;
     private readonly ConcurrentDictionary<long, ConcurrentBag<nint>> pool = [];
+    private readonly ConcurrentDictionary<nint, long> live = []; // blocks that a tensor owns, so that a run that fails leaks nothing
     private readonly Team team;
     private long bytesInUse, peakBytes;
 
@@ -26,6 +27,9 @@ public sealed partial class CpuBackend : IBackend
 
     /// <summary>Threads that work.</summary>
     public int Threads => team.Threads;
+
+    /// <summary>Bytes that tensors own now.</summary>
+    public long LiveBytes => Interlocked.Read(ref bytesInUse);
 
     /// <inheritdoc/>
     public long PeakBytes => Interlocked.Read(ref peakBytes);
@@ -44,21 +48,11 @@ public sealed partial class CpuBackend : IBackend
     public unsafe Tensor Alloc(DType dtype, Shape shape)
     {
         long bytes = BlockBytes(checked(shape.Count * dtype.Size()));
-        if (!pool.TryGetValue(bytes, out ConcurrentBag<nint>? free) || !free.TryTake(out nint address))
+        nint address = Take(bytes) ?? throw new EngineException("NE7001", $"out of memory: {bytes} bytes for a {dtype}{shape} tensor, {LiveBytes} in use")
         {
-            try
-            {
-                address = (nint)NativeMemory.AlignedAlloc(checked((nuint)bytes), Alignment);
-            }
-            catch (OutOfMemoryException e)
-            {
-                throw new EngineException("NE7001", $"out of memory: {bytes} bytes for a {dtype}{shape} tensor, {bytesInUse} in use", e)
-                {
-                    Hint = "use fewer samples, a shorter --seqlen, or a machine with more memory",
-                };
-            }
-        }
-
+            Hint = "use fewer samples, a shorter --seqlen, or a machine with more memory",
+        };
+        live[address] = bytes;
         long now = Interlocked.Add(ref bytesInUse, bytes);
         for (long seen = peakBytes; now > seen; seen = peakBytes)
         {
@@ -68,8 +62,55 @@ public sealed partial class CpuBackend : IBackend
         return new Tensor(address, dtype, shape, shape.Columns, Release);
     }
 
-    /// <summary>Returns pooled blocks that no tensor uses to the operating system.</summary>
-    public unsafe void TrimPool()
+    /// <summary>Gives back everything, also what tensors still own: they must not be used any more.</summary>
+    public unsafe void Dispose()
+    {
+        Trim();
+        foreach (nint address in live.Keys)
+        {
+            NativeMemory.AlignedFree((void*)address);
+        }
+
+        live.Clear();
+        team.Dispose();
+    }
+
+    /// <summary>A block from the pool, or a fresh one; null when there is none even after the pool was emptied.</summary>
+    private unsafe nint? Take(long bytes)
+    {
+        if (pool.TryGetValue(bytes, out ConcurrentBag<nint>? free) && free.TryTake(out nint pooled))
+        {
+            return pooled;
+        }
+
+        for (bool trimmed = false; ; trimmed = true)
+        {
+            try
+            {
+                return (nint)NativeMemory.AlignedAlloc(checked((nuint)bytes), Alignment);
+            }
+            catch (OutOfMemoryException) when (!trimmed)
+            {
+                Trim();
+            }
+            catch (OutOfMemoryException)
+            {
+                return null;
+            }
+        }
+    }
+
+    private void Release(Tensor tensor)
+    {
+        if (live.TryRemove(tensor.Address, out long bytes))
+        {
+            Interlocked.Add(ref bytesInUse, -bytes);
+            pool.GetOrAdd(bytes, _ => []).Add(tensor.Address);
+        }
+    }
+
+    /// <summary>Returns pooled blocks to the operating system.</summary>
+    private unsafe void Trim()
     {
         foreach (ConcurrentBag<nint> free in pool.Values)
         {
@@ -80,21 +121,7 @@ public sealed partial class CpuBackend : IBackend
         }
     }
 
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        TrimPool();
-        team.Dispose();
-    }
-
-    private void Release(Tensor tensor)
-    {
-        long bytes = BlockBytes(tensor.Shape.Count * tensor.DType.Size());
-        Interlocked.Add(ref bytesInUse, -bytes);
-        pool.GetOrAdd(bytes, _ => []).Add(tensor.Address);
-    }
-
-    /// <summary>Sizes are rounded up to eighths of a power of two, so that a freed block fits the next tensor of about its size.</summary>
+    /// <summary>Sizes are rounded up to sixteenths of a power of two, so that a freed block fits the next tensor of about its size.</summary>
     private static long BlockBytes(long bytes)
     {
         long step = Math.Max(64, (long)System.Numerics.BitOperations.RoundUpToPowerOf2((ulong)Math.Max(bytes, 1)) / 16);

@@ -83,7 +83,9 @@ public sealed class ForwardTests
     {
         Spec.ModelSpec expected = Spec.SpecReader.Read(Golden.Model("variants", name));
         string styles = Golden.Model("variants", name, "config_styles");
-        foreach (string file in Directory.GetFiles(styles))
+        string[] files = Directory.GetFiles(styles);
+        Assert.NotEmpty(files);
+        foreach (string file in files)
         {
             Spec.ModelSpec found = Spec.SpecReader.Parse(File.ReadAllBytes(file), file);
             Assert.Equal(expected with { Layers = [], Ids = found.Ids, Names = found.Names }, found with { Layers = [] });

@@ -52,11 +52,14 @@ public sealed class GeneratorTests
         using var session = new Session(threads: 2);
         using CausalModel model = CausalModel.Open(session.Backend, Golden.Model(name));
         using var generator = new Generator(session, model);
-        foreach ((JsonElement prompt, JsonElement expected) in golden.GetProperty("prompts").EnumerateArray().Zip(golden.GetProperty(key).EnumerateArray()))
+        JsonElement prompts = golden.GetProperty("prompts"), answers = golden.GetProperty(key);
+        Assert.Equal(prompts.GetArrayLength(), answers.GetArrayLength());
+        foreach ((JsonElement prompt, JsonElement expected) in prompts.EnumerateArray().Zip(answers.EnumerateArray()))
         {
             int[] tokens = Ints(expected.GetProperty("tokens"));
             double[] gaps = [.. expected.GetProperty("top1_top2_gap_per_step").EnumerateArray().Select(e => e.GetDouble())];
             int certain = Array.FindIndex(gaps, g => g < SmallestGap) is int i and >= 0 ? i : tokens.Length;
+            Assert.True(certain > 0, "no step is certain");
             IReadOnlyList<int> found = generator.Greedy(Ints(prompt), tokens.Length, [], penalty).Ids;
             Assert.Equal(tokens[..certain], found.Take(certain));
         }

@@ -68,7 +68,9 @@ public sealed class SliceGptTests
     public void Round_interval_one_keeps_more_columns(string name)
     {
         JsonElement results = Results(name);
-        foreach (JsonProperty p in results.EnumerateObject().Where(p => p.Name.StartsWith("const_pca_round1_", StringComparison.Ordinal)))
+        JsonProperty[] recorded = [.. results.EnumerateObject().Where(p => p.Name.StartsWith("const_pca_round1_", StringComparison.Ordinal))];
+        Assert.NotEmpty(recorded);
+        foreach (JsonProperty p in recorded)
         {
             double sparsity = double.Parse(p.Name.AsSpan("const_pca_round1_".Length), CultureInfo.InvariantCulture);
             using SlicedRun run = Slice(name, f => SliceSchedule.Constant(f, sparsity, 1, sliceHead: false));
