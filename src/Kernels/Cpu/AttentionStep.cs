@@ -94,23 +94,36 @@ internal sealed unsafe class AttentionStep<T>(Tensor y, Tensor q, Tensor k, Tens
                 continue;
             }
 
-            for (int head = 0; head < heads; head++)
+            // Four sums at once; behind the last head it is repeated, into lanes that nothing reads.
+            for (int head = 0; head < heads; head += 4)
             {
-                T* qh = query + head * headDim, kh = key + head / group * headDim, vh = value + head / group * headDim;
-                Vector512<T> products = Vector512<T>.Zero;
+                int h1 = Math.Min(head + 1, heads - 1), h2 = Math.Min(head + 2, heads - 1), h3 = Math.Min(head + 3, heads - 1);
+                T* q0 = query + head * headDim, q1 = query + h1 * headDim, q2 = query + h2 * headDim, q3 = query + h3 * headDim;
+                long k0 = (long)(head / group) * headDim, k1 = (long)(h1 / group) * headDim, k2 = (long)(h2 / group) * headDim, k3 = (long)(h3 / group) * headDim;
+                Vector512<T> x0 = Vector512<T>.Zero, x1 = x0, x2 = x0, x3 = x0;
                 for (int c = 0; c < whole; c += Vector512<T>.Count)
                 {
-                    Prefetch(vh + c);
-                    products = Simd512<T>.MultiplyAdd(Vector512.Load(qh + c), Vector512.Load(kh + c), products);
+                    Prefetch(value + k0 + c);
+                    x0 = Simd512<T>.MultiplyAdd(Vector512.Load(q0 + c), Vector512.Load(key + k0 + c), x0);
+                    Prefetch(value + k1 + c);
+                    x1 = Simd512<T>.MultiplyAdd(Vector512.Load(q1 + c), Vector512.Load(key + k1 + c), x1);
+                    Prefetch(value + k2 + c);
+                    x2 = Simd512<T>.MultiplyAdd(Vector512.Load(q2 + c), Vector512.Load(key + k2 + c), x2);
+                    Prefetch(value + k3 + c);
+                    x3 = Simd512<T>.MultiplyAdd(Vector512.Load(q3 + c), Vector512.Load(key + k3 + c), x3);
                 }
 
-                T dot = Vector512.Sum(products);
+                T* dots = scores + head;
+                VectorMath.Sums(dots, Simd512<T>.Fold(x0), Simd512<T>.Fold(x1), Simd512<T>.Fold(x2), Simd512<T>.Fold(x3));
                 for (int c = whole; c < headDim; c++)
                 {
-                    dot += qh[c] * kh[c];
+                    dots[0] += q0[c] * key[k0 + c];
+                    dots[1] += q1[c] * key[k1 + c];
+                    dots[2] += q2[c] * key[k2 + c];
+                    dots[3] += q3[c] * key[k3 + c];
                 }
 
-                scores[head] = scale * dot;
+                (dots[0], dots[1], dots[2], dots[3]) = (scale * dots[0], scale * dots[1], scale * dots[2], scale * dots[3]);
             }
         }
     }

@@ -18,9 +18,10 @@ internal static unsafe class GemmDots
     /// <summary>Fewer bytes of b than this are read before a second thread has taken its share.</summary>
     private const long MinSharedBytes = 1 << 16;
 
-    private const long TaskBytes = 1 << 15;
+    private const long SmallestTaskBytes = 1 << 14, LargestTaskBytes = 1 << 17, TasksOfSmallMatrices = 8;
 
-    /// <summary>How far ahead of its use b is asked for: rows are too short for the hardware to see where they lead.</summary>
+    /// <summary>How far ahead of its use b is asked for: rows are too short for the hardware to see where they lead. Measured: 2 to 8 KiB
+    /// are alike, and a whole number of rows is no better.</summary>
     private const int PrefetchBytes = 4096;
 
     public static void Run<T, W>(GemmTiles<T> tiles, Team? team, long m, long n, long k, T alpha, T* a, long lda, W* b, long ldb, T beta, T* c, long ldc)
@@ -41,7 +42,8 @@ internal static unsafe class GemmDots
         where T : unmanaged, INumber<T>
         where W : unmanaged
     {
-        long rows = Math.Max(4, TaskBytes / (k * sizeof(W)) & ~3);
+        long taskBytes = Math.Clamp(n * k * sizeof(W) / TasksOfSmallMatrices, SmallestTaskBytes, LargestTaskBytes);
+        long rows = Math.Max(4, taskBytes / (k * sizeof(W)) & ~3);
         team.ForRanges(n, rows, (from, to) => Rows(isa, m, to - from, k, alpha, a, lda, b + from * ldb, ldb, beta, c + from, ldc));
     }
 
@@ -126,10 +128,10 @@ internal static unsafe class GemmDots
         }
 
         T* sums = stackalloc T[8];
-        (sums[0], sums[1], sums[2], sums[3]) = (S.Sum(c00), S.Sum(c01), S.Sum(c02), S.Sum(c03));
+        VectorMath.Sums(sums, S.Fold(c00), S.Fold(c01), S.Fold(c02), S.Fold(c03));
         if (two)
         {
-            (sums[4], sums[5], sums[6], sums[7]) = (S.Sum(c10), S.Sum(c11), S.Sum(c12), S.Sum(c13));
+            VectorMath.Sums(sums + 4, S.Fold(c10), S.Fold(c11), S.Fold(c12), S.Fold(c13));
         }
 
         for (; p < k; p++)
@@ -144,6 +146,13 @@ internal static unsafe class GemmDots
 
         for (int i = 0; i < R.Count; i++)
         {
+            if (columns == 4 && Vector128<T>.Count == 4)
+            {
+                Vector128<T> all = Vector128.Load(sums + 4 * i) * alpha;
+                (beta == T.Zero ? all : all + Vector128.Load(c + i * ldc) * beta).Store(c + i * ldc);
+                continue;
+            }
+
             for (int j = 0; j < columns; j++)
             {
                 T* to = c + i * ldc + j;

@@ -23,7 +23,8 @@ internal unsafe interface ISimd<T, TVector> where T : unmanaged where TVector : 
 
     static abstract TVector Multiply(TVector x, TVector y);
 
-    static abstract T Sum(TVector x);
+    /// <summary>The 128-bit parts of x added up.</summary>
+    static abstract Vector128<T> Fold(TVector x);
 }
 
 /// <summary>512-bit registers.</summary>
@@ -54,7 +55,7 @@ internal readonly unsafe struct Simd512<T> : ISimd<T, Vector512<T>> where T : un
     public static Vector512<T> Multiply(Vector512<T> x, Vector512<T> y) => x * y;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T Sum(Vector512<T> x) => Vector512.Sum(x);
+    public static Vector128<T> Fold(Vector512<T> x) => Simd256<T>.Fold(x.GetLower() + x.GetUpper());
 }
 
 /// <summary>256-bit registers with fused multiply-add.</summary>
@@ -85,7 +86,7 @@ internal readonly unsafe struct Simd256<T> : ISimd<T, Vector256<T>> where T : un
     public static Vector256<T> Multiply(Vector256<T> x, Vector256<T> y) => x * y;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T Sum(Vector256<T> x) => Vector256.Sum(x);
+    public static Vector128<T> Fold(Vector256<T> x) => x.GetLower() + x.GetUpper();
 }
 
 /// <summary>128-bit registers, which every machine has or the runtime emulates; multiply and add may round twice.</summary>
@@ -116,5 +117,5 @@ internal readonly unsafe struct Simd128<T> : ISimd<T, Vector128<T>> where T : un
     public static Vector128<T> Multiply(Vector128<T> x, Vector128<T> y) => x * y;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T Sum(Vector128<T> x) => Vector128.Sum(x);
+    public static Vector128<T> Fold(Vector128<T> x) => x;
 }
