@@ -31,6 +31,18 @@ public sealed record InspectResult : RunResult
     /// <summary>model_type of config.json.</summary>
     public required string ModelType { get; init; }
 
+    /// <summary>Residual width of the original model.</summary>
+    public required int HiddenSize { get; init; }
+
+    /// <summary>Rows of the embedding.</summary>
+    public required int VocabSize { get; init; }
+
+    /// <summary>Longest input.</summary>
+    public required int MaxPositions { get; init; }
+
+    /// <summary>The residual passes through shortcut matrices: the model was sliced or rotated.</summary>
+    public required bool Sliced { get; init; }
+
     /// <summary>Parameters; a tied matrix counts once.</summary>
     public required long Parameters { get; init; }
 
@@ -68,9 +80,11 @@ public sealed record TokenizeResult : RunResult
 public sealed record PerplexityResult : RunResult
 {
     /// <summary>exp of <see cref="MeanNll"/>; null when it is not finite.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public required double? Perplexity { get; init; }
 
     /// <summary>Mean negative log-likelihood in nats, as the protocol averages it; null when it is not finite.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public required double? MeanNll { get; init; }
 
     /// <summary>Windows evaluated.</summary>

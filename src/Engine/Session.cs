@@ -25,8 +25,15 @@ public sealed class Session : IDisposable
             };
         }
 
-        Backend = new CpuBackend(threads);
         Reporter = reporter ?? SilentReporter.Instance;
+        if (threads > Environment.ProcessorCount)
+        {
+            // More threads than processors wait for each other; the results would be the same.
+            Reporter.Notice($"{Environment.ProcessorCount} threads, not {threads}: this machine has no more processors");
+            threads = Environment.ProcessorCount;
+        }
+
+        Backend = new CpuBackend(threads);
         Cancel = cancel;
     }
 

@@ -20,6 +20,11 @@ public static partial class Verbs
         TokenWindows calibration = windows.Calibration(options.Calibration, options.Samples, options.SeqLen, options.Seed);
         TokenWindows? eval = options.Eval is null ? null : windows.Evaluation(options.Eval, options.EvalSeqLen, null);
 
+        if (target.ParameterCount() > model.Spec.ParameterCount())
+        {
+            session.Reporter.Notice($"the result will be larger: {target.ParameterCount():N0} parameters instead of {model.Spec.ParameterCount():N0}, because the head gets a matrix of its own and every layer its shortcuts");
+        }
+
         // Begun first, so that an output that cannot be written is known before the hours of work.
         using var writer = new ModelFolderWriter(session.Backend, model, target, options.Store, "slicegpt", options.Output, options.Overwrite);
         double? dense = eval is null ? null : SliceGptPerplexity(session, options.Model, eval);

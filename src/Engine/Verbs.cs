@@ -17,6 +17,10 @@ public static partial class Verbs
             Command = "inspect",
             Model = model,
             ModelType = opened.Spec.ModelType,
+            HiddenSize = opened.Spec.Hidden,
+            VocabSize = opened.Spec.Vocab,
+            MaxPositions = opened.Spec.MaxPositions,
+            Sliced = opened.Spec.Shortcuts,
             Parameters = opened.Spec.ParameterCount(),
             Layers = opened.Spec.Layers,
             Macs64 = Cost.Macs(opened.Spec, 64),
@@ -58,6 +62,11 @@ public static partial class Verbs
         foreach (string notice in model.Checkpoint.Notices)
         {
             session.Reporter.Notice(notice);
+        }
+
+        if (model.UnusedTensors() is [string first, ..] unused)
+        {
+            session.Reporter.Notice($"{folder}: {unused.Count} tensors are not part of the model that config.json describes, such as {first}");
         }
 
         return model;

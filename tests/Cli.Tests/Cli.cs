@@ -33,7 +33,7 @@ internal static class Cli
 
     public static EngineCalls Engine { get; } = new()
     {
-        Inspect = (_, model) => new InspectResult { Command = "inspect", Model = model, ModelType = "llama", Parameters = 5_263_616, Layers = [Widths, Widths, Widths with { Ffn = 512 }], Macs64 = 300_000_000, WeightBytes = 10_527_232 },
+        Inspect = (_, model) => new InspectResult { Command = "inspect", Model = model, ModelType = "llama", HiddenSize = 256, VocabSize = 4096, MaxPositions = 512, Sliced = false, Parameters = 5_263_616, Layers = [Widths, Widths, Widths with { Ffn = 512 }], Macs64 = 300_000_000, WeightBytes = 10_527_232 },
         Tokenize = (_, o) => new TokenizeResult { Command = "tokenize", Model = o.Model, Ids = [1, 22, 333], Tokenizer = "auto: tokenizer.json" },
         Perplexity = (_, o) => new PerplexityResult { Command = "eval perplexity", Model = o.Model, Perplexity = 23.5, MeanNll = 3.157, Chunks = 70, Tokens = 35_840, TokensPerSecond = 12_345.6, Protocol = "slicegpt", Tokenizer = "auto: tokenizer.json" },
         Slice = (_, o) => new SliceResult { Command = "slice", Model = o.Model, Output = o.Output, ParametersBefore = 5_263_616, ParametersAfter = 4_200_000, Samples = o.Samples, SeqLen = o.SeqLen, Layers = [Widths], Perplexity = new SlicePerplexity(23.5, 27.25), Phases = new Dictionary<string, double> { ["forward"] = 1.25 }, Tokenizer = "auto: tokenizer.json" },

@@ -123,7 +123,6 @@ internal static class DemoCommand
             ["weights", Format.Bytes(a.WeightBytes), Format.Bytes(b.WeightBytes), Format.Change(a.WeightBytes, b.WeightBytes)],
             ["macs, 64 tokens", Format.Count(a.Macs64), Format.Count(b.Macs64), Format.Change(a.Macs64, b.Macs64)],
             ["perplexity", Format.Perplexity(a.Perplexity), Format.Perplexity(b.Perplexity), Format.Change(a.Perplexity ?? 0, b.Perplexity ?? 0)],
-            ["tokens/s", Format.Rate(a.TokensPerSecond), Format.Rate(b.TokensPerSecond), Format.Change(a.TokensPerSecond, b.TokensPerSecond)],
         ]);
         report.Blank();
         report.Line("prompt", result.Prompt);

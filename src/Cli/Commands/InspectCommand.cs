@@ -26,6 +26,10 @@ internal static class InspectCommand
     {
         report.Line("model", result.Model ?? "");
         report.Line("family", result.ModelType);
+        report.Line("sliced", result.Sliced ? "yes" : "no");
+        report.Line("hidden size", Format.Count(result.HiddenSize));
+        report.Line("vocabulary", Format.Count(result.VocabSize));
+        report.Line("positions", Format.Count(result.MaxPositions));
         report.Line("parameters", Format.Count(result.Parameters));
         report.Line("weights", Format.Bytes(result.WeightBytes));
         report.Line("macs, 64 tokens", Format.Count(result.Macs64));

@@ -46,6 +46,13 @@ internal static class SliceCommand
         {
             model, output, calibration, sparsity, samples, seqLen, round, orientation, schedule, sliceHead, rotateOnly, compat, eval, evalSeqLen, tokenizer, store, overwrite,
         };
+        verb.Validators.Add(result =>
+        {
+            if (result.GetValue(rotateOnly) && (result.GetResult(sparsity) is { Implicit: false } || result.GetResult(schedule) is { Implicit: false }))
+            {
+                result.AddError("--rotate-only deletes nothing: leave out --sparsity and --schedule");
+            }
+        });
         source.AddTo(verb);
         common.AddTo(verb);
         verb.SetAction(parse => host.Run(parse, common, session => host.Engine.Slice(

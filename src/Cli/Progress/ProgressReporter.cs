@@ -17,7 +17,7 @@ internal sealed class ProgressReporter(TextWriter error, Terminal? terminal, Log
     private const int BarCells = 20;
 
     private static readonly TimeSpan RedrawInterval = TimeSpan.FromSeconds(0.1);
-    private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(1);
 
     private readonly Lock gate = new();
@@ -58,7 +58,7 @@ internal sealed class ProgressReporter(TextWriter error, Terminal? terminal, Log
                 log.Step(phase, done, total, detail);
             }
 
-            Show(now: false);
+            Show(now: !redraws && done == total);
         }
     }
 

@@ -59,9 +59,11 @@ public static class DecodeBench
             using var generator = new Generator(session, model);
             int[] prompt = SyntheticModel.Tokens(model.Spec.Vocab, 1, promptTokens).Ids;
             double decode = 0, prefill = 0;
+            int decoded = 0;
             for (int i = 0; i < Repetitions; i++)
             {
                 GeneratedTokens g = generator.Greedy(prompt, newTokens, []);
+                decoded = g.Ids.Count;
                 decode = Math.Max(decode, g.TokensPerSecond);
                 prefill = Math.Max(prefill, promptTokens / g.PromptSeconds);
             }
@@ -76,7 +78,7 @@ public static class DecodeBench
                 Model = made is null ? folder : shape,
                 Threads = threads,
                 PromptTokens = promptTokens,
-                NewTokens = newTokens,
+                NewTokens = decoded,
                 PromptTokensPerSecond = prefill,
                 TokensPerSecond = decode,
                 WeightGigabytesPerSecond = bytes * decode / 1e9,

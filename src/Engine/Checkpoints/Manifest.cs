@@ -49,6 +49,13 @@ public static class Manifest
         return [.. problems, .. model.Names().Where(name => !listed.Contains(name)).Select(name => $"{Untrusted.Quote(name)}: not in the manifest")];
     }
 
+    /// <summary>The manifest of <paramref name="folder"/> and the files that it lists; empty where there is none.</summary>
+    internal static IEnumerable<string> ListedIn(string folder)
+    {
+        string path = Path.Combine(folder, FileName);
+        return File.Exists(path) ? [FileName, .. Read(path).Select(file => file.Name)] : [];
+    }
+
     /// <summary>The manifest of files that are complete in <paramref name="folder"/>.</summary>
     internal static byte[] Build(string folder, IEnumerable<string> names, JsonObject configuration)
     {

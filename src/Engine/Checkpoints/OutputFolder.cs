@@ -168,18 +168,21 @@ internal sealed class OutputFolder : IDisposable
             throw Errors.Rule("NE11001", target, "the output exists", hint: "name a new folder, or pass --overwrite to replace it");
         }
 
-        if (Subfolder() is string subfolder)
+        if (Stranger() is string stranger)
         {
-            throw Errors.Rule("NE11003", target, "the output to replace is no checkpoint folder: it has subfolders", found: Untrusted.Quote(Path.GetFileName(subfolder)),
+            throw Errors.Rule("NE11003", target, "the output to replace holds something that no earlier run wrote", found: Untrusted.Quote(stranger),
                 hint: "name a new folder, or remove this one yourself");
         }
     }
 
-    private string? Subfolder()
+    /// <summary>The first thing in the target that its manifest does not list; null when replacing it loses nothing else.</summary>
+    private string? Stranger()
     {
         try
         {
-            return Directory.EnumerateDirectories(target).FirstOrDefault();
+            HashSet<string> ours = [.. Manifest.ListedIn(target)];
+            return Directory.EnumerateFileSystemEntries(target).Select(entry => Path.GetFileName(entry)).Order(StringComparer.Ordinal)
+                .FirstOrDefault(name => !ours.Contains(name) || Directory.Exists(Path.Combine(target, name)));
         }
         catch (Exception e) when (Errors.IsIo(e))
         {

@@ -14,14 +14,24 @@ public sealed class PerplexityEvaluation(Session session, CausalModel model)
     public readonly record struct WindowNll(double Sum, int Targets);
 
     /// <summary>Mean negative log-likelihood as <paramref name="protocol"/> averages it.</summary>
-    public static double Mean(IReadOnlyList<WindowNll> windows, PerplexityProtocol protocol) => protocol switch
+    /// <exception cref="EngineException">NE3179: no token counts</exception>
+    public static double Mean(IReadOnlyList<WindowNll> windows, PerplexityProtocol protocol)
     {
-        // one mean over all targets
-        PerplexityProtocol.LlmPruner => windows.Sum(w => w.Sum) / windows.Sum(w => (long)w.Targets),
+        WindowNll[] counted = [.. windows.Where(w => w.Targets > 0)];
+        if (counted.Length == 0)
+        {
+            throw new EngineException("NE3179", "no token of the text counts: all of them are padding") { Hint = "check the mask" };
+        }
 
-        // mean of window means; windows have equal length, so SparseGPT's weighting by length is the same
-        _ => windows.Average(w => w.Sum / w.Targets),
-    };
+        return protocol switch
+        {
+            // one mean over all targets
+            PerplexityProtocol.LlmPruner => counted.Sum(w => w.Sum) / counted.Sum(w => (long)w.Targets),
+
+            // mean of window means; windows have equal length, so SparseGPT's weighting by length is the same
+            _ => counted.Average(w => w.Sum / w.Targets),
+        };
+    }
 
     /// <summary>The target id that does not count. SliceGPT pads with the end-of-text id where the model has no pad id, and takes pad id 0 for none.</summary>
     public static int? IgnoredId(Spec.SpecialIds ids, PerplexityProtocol protocol)

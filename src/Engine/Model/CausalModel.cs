@@ -110,6 +110,10 @@ public sealed class CausalModel : IDisposable
         Checkpoint.Dispose();
     }
 
+    /// <summary>Tensors of the checkpoint that the spec has no use for, rotary tables that old checkpoints store aside.</summary>
+    public IReadOnlyList<string> UnusedTensors() =>
+        [.. Checkpoint.Tensors.Keys.Except(Spec.Parameters().Select(p => p.Name)).Where(n => !n.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal)).Select(n => Untrusted.Escape(n)).Order(StringComparer.Ordinal)];
+
     private static bool IsMatrix(Parameter p) => p.Shape.Rank == 2;
 
     private LayerWeights ReadLayer(int l, bool asStored)

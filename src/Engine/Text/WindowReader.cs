@@ -73,6 +73,11 @@ internal sealed class WindowReader(Session session, ModelSpec spec, string folde
 
     private int Fit(int seqLen)
     {
+        if (seqLen < 2)
+        {
+            throw new EngineException("NE2024", "a window of one token predicts nothing") { Key = "--seqlen", Found = seqLen.ToString(), Expected = $"2 to {spec.MaxPositions}" };
+        }
+
         if (seqLen > spec.MaxPositions)
         {
             session.Reporter.Notice($"windows of {spec.MaxPositions} tokens, not {seqLen}: the model has no more positions");
