@@ -48,6 +48,12 @@ internal static unsafe class GemmKernels
             return;
         }
 
+        if (m <= GemmRows.MaxRows && !transA && !transB && n * k >= GemmRows.MinElements)
+        {
+            GemmRows.Run(tiles, n * k < GemmRows.MinSharedElements ? null : team, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+            return;
+        }
+
         if ((double)m * n * k < MinParallelWork)
         {
             team = null;
