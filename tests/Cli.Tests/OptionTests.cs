@@ -25,7 +25,6 @@ public sealed class OptionTests
                 Orientation = Orientation.Random,
                 Schedule = "w.json",
                 SliceHead = true,
-                RotateOnly = true,
                 CompatSliceGpt = true,
                 Eval = Source("e.safetensors:ids:mask"),
                 EvalSeqLen = 128,
@@ -36,8 +35,15 @@ public sealed class OptionTests
             },
             SliceOptionsOf(
                 "slice", "m", "o", "--calibration", "c.jsonl", "--sparsity", "0.3", "--samples", "16", "--seqlen", "64", "--round", "1", "--orientation", "random",
-                "--schedule", "w.json", "--slice-head", "--rotate-only", "--compat", "slicegpt", "--eval", "e.safetensors:ids:mask", "--eval-seqlen", "128",
+                "--schedule", "w.json", "--slice-head", "--compat", "slicegpt", "--eval", "e.safetensors:ids:mask", "--eval-seqlen", "128",
                 "--tokenizer", "slow", "--store", "fp32", "--overwrite", "--seed", "-7", "--join", " ", "--rows", "strip", "--field", "body"));
+    }
+
+    [Fact]
+    public void Rotation_alone_takes_no_widths()
+    {
+        Assert.True(SliceOptionsOf("slice", "m", "o", "--calibration", "t", "--rotate-only").RotateOnly);
+        Assert.Equal(2, Cli.Run("slice m o --calibration t --rotate-only --sparsity 0.3").Exit);
     }
 
     [Theory]

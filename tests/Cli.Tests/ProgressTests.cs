@@ -19,7 +19,7 @@ public sealed class ProgressTests : IDisposable
             reporter.Phase("forward", 12);
             for (int layer = 1; layer <= 12; layer++)
             {
-                clock.Advance(3);
+                clock.Advance(1);
                 reporter.Step(layer, $"layer {layer - 1}");
             }
 
@@ -30,10 +30,11 @@ public sealed class ProgressTests : IDisposable
         Assert.Equal(
             """
             [   3.2 s] forward 0/12
-            [  15.2 s] forward 4/12 layer 3
-            [  27.2 s] forward 8/12 layer 7
-            [  39.2 s] forward 12/12 layer 11
-            [  39.2 s] write
+            [   6.2 s] forward 3/12 layer 2
+            [   9.2 s] forward 6/12 layer 5
+            [  12.2 s] forward 9/12 layer 8
+            [  15.2 s] forward 12/12 layer 11
+            [  15.2 s] write
 
             """.ReplaceLineEndings("\n"),
             error.ToString());

@@ -126,10 +126,9 @@ public sealed class CheckpointWriterTests : IDisposable
     [InlineData(false)]
     public void An_existing_output_is_replaced_only_when_asked(bool atomicExchange)
     {
-        folder.Folder("out");
-        folder.Write("out/old.txt", "old");
+        folder.EarlierOutput("out");
         Assert.Equal(("NE11001", ExitCode.OutputExists), Refused("out", overwrite: false));
-        Assert.Equal(["out", "out/old.txt"], folder.Contents);
+        Assert.Equal(["out", "out/nativeengine.manifest.json", "out/old.txt"], folder.Contents);
 
         using (var writer = new CheckpointWriter(folder["out"], true, Plan, long.MaxValue, null, new Disk { CanExchange = atomicExchange }))
         {
@@ -139,6 +138,18 @@ public sealed class CheckpointWriterTests : IDisposable
         }
 
         Assert.Equal(["out", "out/model.safetensors", "out/nativeengine.manifest.json"], folder.Contents);
+    }
+
+    [Fact]
+    public void What_no_earlier_run_wrote_is_never_replaced()
+    {
+        folder.EarlierOutput("out");
+        folder.Write("out/thesis.txt", "precious");
+        Assert.Equal(("NE11003", ExitCode.OutputExists), Refused("out", overwrite: true));
+        folder.Folder("mine");
+        folder.Write("mine/thesis.txt", "precious");
+        Assert.Equal(("NE11003", ExitCode.OutputExists), Refused("mine", overwrite: true));
+        Assert.Equal("precious", File.ReadAllText(folder["mine/thesis.txt"]));
     }
 
     [Fact]

@@ -43,12 +43,11 @@ public sealed class DiskFaultTests : IDisposable
     [InlineData(false)]
     public void A_failed_replacement_leaves_the_old_output(bool atomicExchange)
     {
-        folder.Folder("out");
-        folder.Write("out/old.txt", "old");
+        folder.EarlierOutput("out");
         string[] operations = Operations(new UnauthorizedAccessException("injected"), (failed, _) =>
         {
             Assert.Equal(("NE5010", ExitCode.Io), (failed.Code, failed.Exit));
-            Assert.Equal(["out", "out/old.txt"], folder.Contents);
+            Assert.Equal(["out", "out/nativeengine.manifest.json", "out/old.txt"], folder.Contents);
         }, () => { }, "out", atomicExchange);
         Assert.Contains(atomicExchange ? "exchange" : "rename", operations);
         Assert.Equal(["out", "out/config.json", "out/model-00001-of-00002.safetensors", "out/model-00002-of-00002.safetensors", "out/model.safetensors.index.json", "out/nativeengine.manifest.json"],

@@ -28,5 +28,14 @@ internal sealed class TemporaryFolder : IDisposable
         return this[name];
     }
 
+    /// <summary>What an earlier run left: old.txt with "old" in it, and the manifest that lists it.</summary>
+    public void EarlierOutput(string name)
+    {
+        Folder(name);
+        Write(name + "/old.txt", "old");
+        string hash = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData("old"u8));
+        Write(name + "/nativeengine.manifest.json", "{\"schema\":1,\"files\":{\"old.txt\":{\"size\":3,\"sha256\":\"" + hash + "\"}}}");
+    }
+
     public void Dispose() => Directory.Delete(Location, recursive: true);
 }
