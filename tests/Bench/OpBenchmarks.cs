@@ -7,7 +7,7 @@ namespace NativeEngine.Bench;
 /// <summary>Single ops at the sizes that slicing and decoding use, finer than <c>nativeengine bench</c>: <c>dotnet run -c Release --project tests/Bench -- --filter '*'</c>.</summary>
 [ShortRunJob]
 [MemoryDiagnoser]
-public class OpBenchmarks
+public sealed class OpBenchmarks : IDisposable
 {
     private readonly CpuBackend cpu = new();
     private Tensor signal = null!, weight = null!, gate = null!, stacked = null!, covariance = null!, queries = null!, attended = null!, token = null!, scores = null!;
@@ -34,7 +34,7 @@ public class OpBenchmarks
 
     /// <summary>Frees them.</summary>
     [GlobalCleanup]
-    public void Cleanup() => cpu.Dispose();
+    public void Dispose() => cpu.Dispose();
 
     /// <summary>Gate and up of an MLP over a batch.</summary>
     [Benchmark]

@@ -69,7 +69,8 @@ public sealed class PerplexityTests
     public void Streaming_layers_from_disk_changes_no_bit()
     {
         PerplexityResult Run(Session session) => Verbs.Perplexity(session, new PerplexityOptions(
-            Golden.Model("tiny-opt"), new TextSource(Shared.Path("golden", "slicegpt", "tokens-opt.safetensors") + ":eval_ids")) { MaxChunks = 20, Batch = 3 });
+            Golden.Model("tiny-opt"), new TextSource(Shared.Path("golden", "slicegpt", "tokens-opt.safetensors") + ":eval_ids"))
+        { MaxChunks = 20, Batch = 3 });
         using var resident = new Session(threads: 2);
         using var streamed = new Session(threads: 1) { WeightMemory = 0 };
         Assert.Equal(Run(resident).MeanNll, Run(streamed).MeanNll);
