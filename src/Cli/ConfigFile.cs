@@ -112,7 +112,7 @@ internal static class ConfigFile
     {
         JsonValueKind.Null or JsonValueKind.False => [],
         JsonValueKind.True => [option.Name],
-        _ => [$"{option.Name}={Text(Name(option), value, path)}"],
+        _ => Text(Name(option), value, path) is { Length: > 0 } text ? [$"{option.Name}={text}"] : [option.Name, ""], // the parser takes "--join=" for one without a value
     };
 
     private static string Text(string name, JsonElement value, string path) => value.ValueKind switch

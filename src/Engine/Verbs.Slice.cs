@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using NativeEngine.Checkpoints;
 using NativeEngine.Evaluate;
 using NativeEngine.Export;
@@ -34,7 +33,7 @@ public static partial class Verbs
         }
 
         session.Switch("write");
-        writer.Commit(Effective(options));
+        writer.Commit(EffectiveOptions.Of(options));
         double? sliced = eval is null ? null : SliceGptPerplexity(session, options.Output, eval);
         return new SliceResult
         {
@@ -67,22 +66,4 @@ public static partial class Verbs
         int? ignored = PerplexityEvaluation.IgnoredId(model.Spec.Ids, PerplexityProtocol.SliceGpt);
         return Finite(Math.Exp(PerplexityEvaluation.Mean(new PerplexityEvaluation(session, model).Measure(windows, EvaluationBatch, ignored), PerplexityProtocol.SliceGpt)));
     }
-
-    private static JsonObject Effective(SliceOptions o) => new()
-    {
-        ["command"] = "slice",
-        ["model"] = o.Model,
-        ["calibration"] = o.Calibration.Path,
-        ["sparsity"] = o.Sparsity,
-        ["samples"] = o.Samples,
-        ["seqlen"] = o.SeqLen,
-        ["round"] = o.Round,
-        ["orientation"] = o.Orientation.ToString().ToLowerInvariant(),
-        ["schedule"] = o.Schedule,
-        ["slice_head"] = o.SliceHead,
-        ["rotate_only"] = o.RotateOnly,
-        ["compat"] = o.CompatSliceGpt ? "slicegpt" : null,
-        ["store"] = o.Store?.ToString(),
-        ["seed"] = o.Seed,
-    };
 }

@@ -47,12 +47,7 @@ public static partial class Verbs
             }
         }
 
-        IReadOnlyList<string> files = writer.Commit(new()
-        {
-            ["command"] = "export",
-            ["model"] = options.Model,
-            ["store"] = options.Store?.ToString(),
-        });
+        IReadOnlyList<string> files = writer.Commit(EffectiveOptions.Of(options));
         return new ExportResult { Command = "export", Model = options.Model, Output = options.Output, Files = files };
     }
 

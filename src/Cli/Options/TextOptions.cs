@@ -15,7 +15,7 @@ internal sealed class TextOptions
     {
         HelpName = "S",
         Description = @"Put S between rows; \n, \t and \\ are a newline, a tab and a backslash",
-        DefaultValueFactory = _ => Escape(Defaults.Join),
+        DefaultValueFactory = _ => EffectiveOptions.Escape(Defaults.Join),
     };
 
     private readonly Option<string?> rows = Checked.Choice<string?>(
@@ -39,8 +39,6 @@ internal sealed class TextOptions
     /// <summary>The source at <paramref name="path"/>, read as the options say.</summary>
     public TextSource Source(ParseResult parse, string path) =>
         new(path, Unescape(parse.GetRequiredValue(join)), parse.GetValue(rows) == "strip", parse.GetRequiredValue(field));
-
-    private static string Escape(string text) => text.Replace(@"\", @"\\").Replace("\n", @"\n").Replace("\t", @"\t");
 
     private static string Unescape(string text)
     {

@@ -1,0 +1,68 @@
+using System.Text.Json.Nodes;
+using NativeEngine.Kernels;
+
+namespace NativeEngine;
+
+/// <summary>
+/// The options of a run as its manifest keeps them: names and values spelt as on the command line, so that <c>--config MANIFEST</c>
+/// repeats the run. What was not given and has no value is left out.
+/// </summary>
+public static class EffectiveOptions
+{
+    /// <summary>The options of <c>slice</c>.</summary>
+    public static JsonObject Of(SliceOptions o) => Given(
+        ("command", "slice"),
+        ("model", o.Model),
+        ("out", o.Output),
+        ("calibration", o.Calibration.Path),
+        ("join", Escape(o.Calibration.Join)),
+        ("rows", o.Calibration.StripRows ? "strip" : "keep"),
+        ("field", o.Calibration.Field),
+        ("sparsity", o.Sparsity),
+        ("samples", o.Samples),
+        ("seqlen", o.SeqLen),
+        ("round", o.Round),
+        ("orientation", o.Orientation == Orientation.Random ? "random" : "pca"),
+        ("schedule", o.Schedule),
+        ("slice_head", o.SliceHead),
+        ("rotate_only", o.RotateOnly),
+        ("compat", o.CompatSliceGpt ? "slicegpt" : null),
+        ("eval", o.Eval?.Path),
+        ("eval_seqlen", o.EvalSeqLen),
+        ("tokenizer", Word(o.Tokenizer)),
+        ("store", Word(o.Store)),
+        ("overwrite", o.Overwrite),
+        ("seed", o.Seed));
+
+    /// <summary>The options of <c>export</c>.</summary>
+    public static JsonObject Of(ExportOptions o) => Given(
+        ("command", "export"),
+        ("model", o.Model),
+        ("out", o.Output),
+        ("to", "hf"),
+        ("store", Word(o.Store)),
+        ("overwrite", o.Overwrite));
+
+    /// <summary>A text with its newlines, tabs and backslashes as <c>--join</c> takes them.</summary>
+    public static string Escape(string text) => text.Replace(@"\", @"\\").Replace("\n", @"\n").Replace("\t", @"\t");
+
+    private static string? Word(TokenizerChoice? choice) => choice switch
+    {
+        null => null,
+        TokenizerChoice.Auto => "auto",
+        TokenizerChoice.File => "file",
+        _ => "slow",
+    };
+
+    private static string? Word(DType? store) => store switch
+    {
+        null => null,
+        DType.F32 => "fp32",
+        DType.BF16 => "bf16",
+        DType.F16 => "fp16",
+        _ => throw new ArgumentException($"{store} is no type of weights", nameof(store)),
+    };
+
+    private static JsonObject Given(params (string Name, JsonNode? Value)[] options) =>
+        [.. options.Where(o => o.Value is not null).Select(o => KeyValuePair.Create(o.Name, o.Value))];
+}
