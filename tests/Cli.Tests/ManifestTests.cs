@@ -21,8 +21,16 @@ public sealed class ManifestTests : IDisposable
         string output = folder.File("out");
         SliceOptions first = Slice(
             "slice", Model, output, "--calibration", text, "--sparsity", "0.3", "--samples", "2", "--seqlen", "16", "--round", "1", "--orientation", "random",
-            "--schedule", "not-read.json", "--slice-head", "--rotate-only", "--compat", "slicegpt", "--eval", text, "--eval-seqlen", "32",
-            "--tokenizer", tokenizer, "--store", store, "--overwrite", "--seed", "-7", "--join", join, "--rows", "strip", "--field", "body");
+            "--slice-head", "--compat", "slicegpt", "--eval", text, "--eval-seqlen", "32",
+            "--tokenizer", tokenizer, "--store", store, "--overwrite", "--seed", "7", "--join", join, "--rows", "strip", "--field", "body");
+        Assert.Equal(first, Slice("slice", "--config", Path.Combine(output, "nativeengine.manifest.json")));
+    }
+
+    [Fact]
+    public void A_rotation_is_replayed()
+    {
+        string output = folder.File("out");
+        SliceOptions first = Slice("slice", Model, output, "--calibration", Tokens(), "--rotate-only", "--overwrite");
         Assert.Equal(first, Slice("slice", "--config", Path.Combine(output, "nativeengine.manifest.json")));
     }
 
