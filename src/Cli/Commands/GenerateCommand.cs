@@ -106,7 +106,7 @@ internal static class GenerateCommand
 
         void Stream(string piece)
         {
-            host.Out.Write(Printable.Lines(piece));
+            host.Out.Write(Untrusted.Escape(piece, keepLayout: true));
             host.Out.Flush();
         }
     }
