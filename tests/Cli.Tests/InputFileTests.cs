@@ -63,6 +63,19 @@ public sealed class InputFileTests : IDisposable
         Fails("NE3036", 3, name.StartsWith("tokenizer", StringComparison.Ordinal) ? ["tokenize", folder.FullName, "--text", "a"] : ["inspect", folder.FullName]);
     }
 
+    [Fact]
+    public void Half_a_tokenizer_is_none()
+    {
+        foreach (string file in Directory.EnumerateFiles(Shared.Fixture("llama-mha")))
+        {
+            File.Copy(file, folder.File(Path.GetFileName(file)));
+        }
+
+        folder.File("vocab.json", "{}");
+        Outcome outcome = Cli.Run(["generate", folder.FullName, "--prompt-ids", "1,2", "--max-new-tokens", "2", "--ignore-eos"], new EngineCalls());
+        Assert.True(outcome.Exit == 0, outcome.Error);
+    }
+
     private void Copy()
     {
         foreach (string file in Directory.EnumerateFiles(Model))
