@@ -92,7 +92,7 @@ internal static class CommandLine
         host.Error.WriteLine(failure.Line);
         if (args.Contains("--verbose") && failure.Stack is { } stack)
         {
-            host.Error.WriteLine(Printable.Lines(stack));
+            host.Error.WriteLine(Untrusted.Escape(stack, keepLayout: true));
         }
 
         try

@@ -99,7 +99,7 @@ internal static class ConfigFile
     {
         try
         {
-            JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path), Strict);
+            JsonDocument document = JsonDocument.Parse(InputFile.Read(path), Strict);
             return document.RootElement.ValueKind == JsonValueKind.Object ? document : throw Error("the file is not a JSON object", path, null, null);
         }
         catch (JsonException e)

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using NativeEngine.Cli.Output;
 
 namespace NativeEngine.Cli;
 
@@ -42,7 +41,7 @@ internal sealed record Failure(string Code, int Exit, string Message)
                 line.Append(". ").Append(Hint);
             }
 
-            return Printable.Line(line.ToString());
+            return Untrusted.Escape(line.ToString());
         }
     }
 
@@ -66,7 +65,7 @@ internal sealed record Failure(string Code, int Exit, string Message)
             Retryable = true,
             Hint = "use a smaller --batch or --samples, or a machine with more memory",
         },
-        IOException or ArgumentOutOfRangeException when IsNoSpace(exception) => Known(exception, ExitCode.NoSpace, exception.Message) with
+        _ when DiskSpace.IsLacking(exception) => Known(exception, ExitCode.NoSpace, exception.Message) with
         {
             Retryable = true,
             Hint = "free some space, or write elsewhere; nothing partial was kept",
@@ -85,11 +84,4 @@ internal sealed record Failure(string Code, int Exit, string Message)
         int exit = interruption.ExitCode == 0 ? 130 : interruption.ExitCode;
         return new($"NE{exit}000", exit, $"stopped by {interruption.Signal}; nothing partial is left behind") { Retryable = true };
     }
-
-    // errno of ENOSPC and EDQUOT on Unix; ERROR_HANDLE_DISK_FULL and ERROR_DISK_FULL on Windows. For EFBIG, the limit of
-    // "ulimit -f", .NET throws an argument exception that has nothing to tell it by but where it comes from.
-    private static bool IsNoSpace(Exception e) =>
-        e is ArgumentOutOfRangeException ? e.StackTrace?.Contains("at System.IO.RandomAccess.Write", StringComparison.Ordinal) == true
-        : OperatingSystem.IsWindows() ? (e.HResult & 0xFFFF) is 39 or 112
-        : e.HResult == 28 || e.HResult == (OperatingSystem.IsMacOS() ? 69 : 122);
 }

@@ -6,10 +6,11 @@ namespace NativeEngine.Cli;
 /// SIGINT, SIGTERM and SIGHUP: the first cancels <see cref="Token"/>, so that the run ends between two layers and cleans up;
 /// the second ends the process at once.
 /// </summary>
-internal sealed class Interruption : IDisposable
+internal sealed partial class Interruption : IDisposable
 {
-    // .NET has no name for SIGXFSZ. Left alone it kills the process; handled, the write fails with EFBIG and is reported.
-    private const PosixSignal SigXfsz = (PosixSignal)25;
+    // The limit of "ulimit -f": left alone the signal kills the process; ignored, the write fails with EFBIG and is reported.
+    private const int SigXfsz = 25;
+    private const nint SigIgn = 1;
 
     private readonly CancellationTokenSource source = new();
     private readonly List<PosixSignalRegistration> registrations = [];
@@ -45,7 +46,7 @@ internal sealed class Interruption : IDisposable
 
         if (!OperatingSystem.IsWindows())
         {
-            interruption.registrations.Add(PosixSignalRegistration.Create(SigXfsz, context => context.Cancel = true));
+            _ = SetHandler(SigXfsz, SigIgn);
         }
 
         return interruption;
@@ -70,6 +71,10 @@ internal sealed class Interruption : IDisposable
         registrations.ForEach(registration => registration.Dispose());
         source.Dispose();
     }
+
+    [LibraryImport("libc", EntryPoint = "signal")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial nint SetHandler(int signal, nint handler);
 
     // A parent that ignores a signal for us (nohup) wants the run to outlive it; registering would take that away.
     private static bool IsIgnored(PosixSignal signal)

@@ -33,7 +33,7 @@ internal static class UsageError
         OptionResult? at = error.SymbolResult as OptionResult ?? error.SymbolResult?.Parent as OptionResult;
         return at is { Option: IChecked { Allowed: var allowed }, Tokens.Count: 1 }
             ? new EngineException("NE2002", error.Message) { Key = at.Option.Name, Found = $"'{at.Tokens[0].Value}'", Expected = allowed, Hint = help }
-            : new EngineException("NE2003", error.Message) { Key = at?.Option.Name, Hint = help };
+            : new EngineException("NE2005", error.Message) { Key = at?.Option.Name, Hint = help };
     }
 
     /// <summary>The word of <paramref name="known"/> that is few edits away from <paramref name="word"/>.</summary>

@@ -7,17 +7,8 @@ internal static class StrictJson
 {
     private static readonly JsonDocumentOptions Options = new() { AllowDuplicateProperties = false, MaxDepth = 64 };
 
-    /// <summary>Parses <paramref name="path"/>. <paramref name="code"/> is the error for a file that is not what it should be.</summary>
-    public static JsonDocument ReadFile(string path, string code, long maxBytes = 200_000_000)
-    {
-        long length = new FileInfo(path).Length;
-        if (length > maxBytes)
-        {
-            throw new EngineException(code, $"the file has {length} bytes, at most {maxBytes} are read") { File = path };
-        }
-
-        return Parse(File.ReadAllBytes(path), path, code);
-    }
+    /// <summary>Parses <paramref name="path"/>. <paramref name="code"/> is the error for a file that is not what it should be; else those of <see cref="InputFile.Read"/>.</summary>
+    public static JsonDocument ReadFile(string path, string code) => Parse(InputFile.Read(path), path, code);
 
     /// <summary>Parses <paramref name="utf8"/>, which came from <paramref name="path"/>.</summary>
     public static JsonDocument Parse(ReadOnlyMemory<byte> utf8, string path, string code)
@@ -35,7 +26,7 @@ internal static class StrictJson
         catch (Exception e) when (e is JsonException or FormatException or InvalidOperationException or ArgumentException)
         {
             // A lone surrogate in a key gives InvalidOperationException, not JsonException.
-            throw new EngineException(code, $"not valid JSON: {Checkpoints.Untrusted.Escape(e.Message)}", e) { File = path };
+            throw new EngineException(code, $"not valid JSON: {e.Message}", e) { File = path };
         }
     }
 }

@@ -32,6 +32,11 @@ public static partial class Verbs
     public static ExportResult Export(Session session, ExportOptions options)
     {
         using CausalModel model = Open(session, options.Model);
+        if (model.Spec.Shortcuts)
+        {
+            session.Reporter.Notice("the model is sliced and keeps the matrices on its residual: stock transformers does not load the output, this engine does");
+        }
+
         session.Phase("export", model.Spec.Layers.Count);
         using var writer = new ModelFolderWriter(
             session.Backend, model, model.Spec, options.Store, model.Spec.Shortcuts ? "slicegpt" : null, options.Output, options.Overwrite);

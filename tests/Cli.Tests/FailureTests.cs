@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using NativeEngine.Testing;
 
 namespace NativeEngine.Cli.Tests;
 
@@ -47,6 +48,23 @@ public sealed class FailureTests
         Skip.IfNot(OperatingSystem.IsLinux(), "errno of Linux");
         Assert.Equal(6, Cli.Run("inspect m", Cli.Failing(new IOException("No space left on device", 28))).Exit);
         Assert.Equal(6, Cli.Run("inspect m", Cli.Failing(new IOException("Disk quota exceeded", 122))).Exit);
+    }
+
+    [Fact]
+    public void Facts_of_a_broken_checkpoint_are_printed_once()
+    {
+        using TemporaryFolder folder = new();
+        folder.File("config.json", File.ReadAllText(Shared.Fixture("llama-mha", "config.json")));
+        byte[] header = """{"model.norm.weight\u001b[2J\udb40\udc41":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}"""u8.ToArray();
+        string file = folder.File("model.safetensors");
+        File.WriteAllBytes(file, [.. BitConverter.GetBytes((long)header.Length), .. header, .. new byte[8]]);
+
+        string line = Cli.Run(["inspect", folder.FullName], new EngineCalls()).Error;
+
+        foreach (string fact in (string[])["NE3015", file, @"model.norm.weight\u001B[2J\uDB40\uDC41", "found 8 bytes", "8 bytes", "allowed 12 bytes (F32[3])", "12 bytes"])
+        {
+            Assert.Equal(2, line.Split(fact).Length);
+        }
     }
 
     [Fact]

@@ -116,15 +116,15 @@ public sealed class ProcessTests
         return output.Trim();
     }
 
-    // The handlers are the first thing in Main; from then on the signal's bit is in the mask of caught ones.
+    // The handlers are the first thing in Main, and SIGXFSZ the last of them; from then on its bit is in the mask of ignored ones.
     private static async Task Started(Process process)
     {
         Skip.IfNot(OperatingSystem.IsLinux(), "reads /proc");
         for (int i = 0; i < 200; i++)
         {
             string status = await File.ReadAllTextAsync($"/proc/{process.Id}/status");
-            string caught = status.Split('\n').First(line => line.StartsWith("SigCgt:", StringComparison.Ordinal))[7..].Trim();
-            if ((Convert.ToUInt64(caught, 16) & (1UL << 24)) != 0)
+            string ignored = status.Split('\n').First(line => line.StartsWith("SigIgn:", StringComparison.Ordinal))[7..].Trim();
+            if ((Convert.ToUInt64(ignored, 16) & (1UL << 24)) != 0)
             {
                 await Task.Delay(300);
                 return;

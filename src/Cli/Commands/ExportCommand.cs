@@ -20,9 +20,9 @@ internal static class ExportCommand
 
         Verb verb = new(
             "export",
-            "Write a model in another layout: hf is a stock Hugging Face folder that transformers loads.",
-            "nativeengine export llama-2-7b-sliced stock --to hf",
-            "nativeengine export samples/sample-llama wide --to hf --store fp32") { model, output, to, store, overwrite };
+            "Write a model in another layout: hf is a Hugging Face folder that stock transformers loads. A sliced model has matrices on its residual, which no stock architecture has: its folder is read by this engine only.",
+            "nativeengine export samples/sample-llama wide --to hf --store fp32",
+            "nativeengine export llama-2-7b half --to hf --store fp16") { model, output, to, store, overwrite };
         common.AddTo(verb);
         verb.SetAction(parse =>
         {

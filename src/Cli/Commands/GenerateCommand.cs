@@ -20,11 +20,7 @@ internal static class GenerateCommand
         Option<double> penalty = Checked.Number(
             "--repetition-penalty", "x", "Divide the scores of tokens already present by x (multiply those below zero)", Defaults.RepetitionPenalty, "x > 0", x => x > 0 && double.IsFinite(x));
         Option<bool> stream = Checked.Flag("--stream", "Print text as it is produced");
-        Option<double> temperature = Checked.Number("--temperature", "x", "0 is greedy, which is what this version does", 0, "x >= 0", x => x >= 0 && double.IsFinite(x));
-        Option<int?> topK = Checked.OptionalInteger("--top-k", "For sampling, which this version does not do");
-        Option<double> topP = Checked.Number("--top-p", "x", "For sampling, which this version does not do", 1, "0 < x <= 1", x => x is > 0 and <= 1);
-        Option<int> beams = Checked.Integer("--beams", "Beams; this version has 1", 1);
-        Option<bool> chat = Checked.Flag("--chat", "Apply the chat template, which this version does not do");
+        Refused[] sampling = Sampling();
         Option<TokenizerChoice?> tokenizer = CommonOptions.Tokenizer();
         CommonOptions common = new() { Computes = true };
 
@@ -35,8 +31,14 @@ internal static class GenerateCommand
             "nativeengine generate samples/sample-llama --prompt 'In the year' --stream --repetition-penalty 1.2",
             "nativeengine generate tiny-llama --prompt-ids 1,15043 --ignore-eos --json")
         {
-            model, prompt, promptIds, maxNewTokens, ignoreEos, penalty, stream, temperature, topK, topP, beams, chat, tokenizer,
+            model, prompt, promptIds, maxNewTokens, ignoreEos, penalty, stream,
         };
+        foreach (Refused refused in sampling)
+        {
+            verb.Add(refused.Option);
+        }
+
+        verb.Add(tokenizer);
         verb.Validators.Add(result =>
         {
             if (result.GetResult(prompt) is null == result.GetResult(promptIds) is null)
@@ -47,7 +49,11 @@ internal static class GenerateCommand
         common.AddTo(verb);
         verb.SetAction(parse =>
         {
-            RefuseSampling(parse);
+            if (sampling.Select(refused => refused.Error(parse)).FirstOrDefault(error => error is not null) is { } error)
+            {
+                throw error;
+            }
+
             bool streams = parse.GetValue(stream);
             return host.Run(parse, common, session => Generate(session, parse), (result, report) =>
             {
@@ -58,29 +64,6 @@ internal static class GenerateCommand
             }, progress: !streams);
         });
         return verb;
-
-        void RefuseSampling(ParseResult parse)
-        {
-            if (parse.GetValue(temperature) > 0)
-            {
-                throw Unsupported.Value("--temperature", parse.GetValue(temperature).ToString(CultureInfo.InvariantCulture), "0");
-            }
-
-            if (parse.GetValue(beams) > 1)
-            {
-                throw Unsupported.Value("--beams", $"{parse.GetValue(beams)}", "1");
-            }
-
-            if (parse.GetValue(topK) is not null || parse.GetValue(topP) < 1)
-            {
-                throw Unsupported.Option(parse.GetValue(topK) is null ? "--top-p" : "--top-k", "generation is greedy; leave it out");
-            }
-
-            if (parse.GetValue(chat))
-            {
-                throw Unsupported.Option("--chat", "write the template into --prompt");
-            }
-        }
 
         GenerateResult Generate(Session session, ParseResult parse)
         {
@@ -106,8 +89,29 @@ internal static class GenerateCommand
 
         void Stream(string piece)
         {
-            host.Out.Write(Printable.Lines(piece));
+            host.Out.Write(Untrusted.Escape(piece, keepLayout: true));
             host.Out.Flush();
         }
     }
+
+    /// <summary>What the contract knows about sampling: this version takes the values that mean greedy, and refuses the others.</summary>
+    private static Refused[] Sampling()
+    {
+        Option<double> temperature = Checked.Number("--temperature", "x", "0 is greedy, which is what this version does", 0, "x >= 0", x => x >= 0 && double.IsFinite(x));
+        Option<int?> topK = Checked.OptionalInteger("--top-k", "For sampling, which this version does not do");
+        Option<double> topP = Checked.Number("--top-p", "x", "For sampling, which this version does not do", 1, "0 < x <= 1", x => x is > 0 and <= 1);
+        Option<int> beams = Checked.Integer("--beams", "Beams; this version has 1", 1);
+        Option<bool> chat = Checked.Flag("--chat", "Apply the chat template, which this version does not do");
+        return
+        [
+            new(temperature, parse => parse.GetValue(temperature) is > 0 and var x ? Unsupported.Value("--temperature", x.ToString(CultureInfo.InvariantCulture), "0") : null),
+            new(topK, parse => parse.GetValue(topK) is null ? null : Unsupported.Option("--top-k", "generation is greedy; leave it out")),
+            new(topP, parse => parse.GetValue(topP) < 1 ? Unsupported.Option("--top-p", "generation is greedy; leave it out") : null),
+            new(beams, parse => parse.GetValue(beams) is > 1 and var n ? Unsupported.Value("--beams", $"{n}", "1") : null),
+            new(chat, parse => parse.GetValue(chat) ? Unsupported.Option("--chat", "write the template into --prompt") : null),
+        ];
+    }
+
+    /// <summary>An option, and the error of the values that this version cannot serve.</summary>
+    private sealed record Refused(Option Option, Func<ParseResult, EngineException?> Error);
 }

@@ -6,10 +6,10 @@ internal sealed class Report(TextWriter output)
     private const int KeyWidth = 16;
 
     /// <summary>One fact.</summary>
-    public void Line(string key, string value) => output.WriteLine($"{key.PadRight(KeyWidth)}  {Printable.Line(value)}");
+    public void Line(string key, string value) => output.WriteLine($"{key.PadRight(KeyWidth)}  {Untrusted.Escape(value)}");
 
     /// <summary>Running text, such as what a model wrote.</summary>
-    public void Text(string text) => output.WriteLine(Printable.Lines(text));
+    public void Text(string text) => output.WriteLine(Untrusted.Escape(text, keepLayout: true));
 
     /// <summary>An empty line.</summary>
     public void Blank() => output.WriteLine();
@@ -25,7 +25,7 @@ internal sealed class Report(TextWriter output)
         foreach (IReadOnlyList<string> row in rows.Prepend(heads))
         {
             IEnumerable<string> cells = row.Select((cell, c) => c == 0 ? cell.PadRight(widths[c]) : cell.PadLeft(widths[c]));
-            output.WriteLine(Printable.Line(string.Join("  ", cells)).TrimEnd());
+            output.WriteLine(Untrusted.Escape(string.Join("  ", cells)).TrimEnd());
         }
     }
 }

@@ -77,7 +77,7 @@ internal sealed class ProgressReporter(TextWriter error, Terminal? terminal, Log
             if (terminal is not null)
             {
                 Erase();
-                error.WriteLine($"note: {Printable.Line(message)}");
+                error.WriteLine($"note: {Untrusted.Escape(message)}");
             }
         }
     }
@@ -100,14 +100,14 @@ internal sealed class ProgressReporter(TextWriter error, Terminal? terminal, Log
 
         shown = time.GetTimestamp();
         string count = total > 0 ? $" {done}/{total}" : "";
-        string tail = Printable.Line($"{count}{(detail is null ? "" : " " + detail)}");
+        string tail = Untrusted.Escape($"{count}{(detail is null ? "" : " " + detail)}");
         if (!redraws)
         {
-            error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"[{time.GetElapsedTime(started).TotalSeconds,6:0.0} s] {Printable.Line(phase)}{tail}"));
+            error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"[{time.GetElapsedTime(started).TotalSeconds,6:0.0} s] {Untrusted.Escape(phase)}{tail}"));
             return;
         }
 
-        string line = $"{Printable.Line(phase)}{Bar()}{tail}{TimeLeft()}";
+        string line = $"{Untrusted.Escape(phase)}{Bar()}{tail}{TimeLeft()}";
         error.Write(EraseLine + line[..Math.Min(line.Length, terminal.Value.Width - 1)]);
         drawn = true;
     }

@@ -98,12 +98,12 @@ public sealed class Checkpoint : IDisposable
         if (tensors.Count > index.ShardOf.Count)
         {
             string name = tensors.Keys.First(name => !index.ShardOf.ContainsKey(name));
-            notices.Add($"{Untrusted.Escape(index.Path)}: the shards hold {tensors.Count - index.ShardOf.Count} tensors that the index does not name, such as {Untrusted.Quote(name)}");
+            notices.Add($"{index.Path}: the shards hold {tensors.Count - index.ShardOf.Count} tensors that the index does not name, such as {Untrusted.Quote(name)}");
         }
 
         if (index.TotalSize is double size && size != WeightBytes)
         {
-            notices.Add($"{Untrusted.Escape(index.Path)}: total_size is {size}, the shards hold {WeightBytes} bytes");
+            notices.Add($"{index.Path}: total_size is {size}, the shards hold {WeightBytes} bytes");
         }
     }
 

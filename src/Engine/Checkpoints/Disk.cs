@@ -34,7 +34,7 @@ internal sealed class Disk(Action<string>? before = null)
         }
         catch (IOException e) when (e.HResult == PreallocationFailed)
         {
-            throw new IOException(e.Message, Errors.DiskFull);
+            throw new IOException(e.Message, DiskSpace.Full);
         }
     });
 

@@ -105,7 +105,7 @@ public static class Manifest
 
     private static List<(string Name, long Size, string Sha256)> Read(string path)
     {
-        using JsonDocument document = Errors.ReadJson(path, "NE3045");
+        using JsonDocument document = StrictJson.ReadFile(path, "NE3045");
         if (!document.RootElement.TryGetProperty("files", out JsonElement files) || files.ValueKind != JsonValueKind.Object)
         {
             throw Errors.Rule("NE3045", path, "the manifest lacks the object files", "files");

@@ -44,7 +44,7 @@ internal sealed class ModelFolder
     /// <summary>The path of a file, null when it is not there. Errors: NE3036 a link that leads out of the folder.</summary>
     public string? Find(string name)
     {
-        string path = Path.Combine(Location, name);
+        string path = PathOf(name);
         string target = RealPath(path);
         if (!Encloses(real, target) && !SharesBlobs(target))
         {
@@ -54,6 +54,15 @@ internal sealed class ModelFolder
 
         return File.Exists(path) ? path : null;
     }
+
+    /// <summary>Whether the folder has a file of that name. Errors: as <see cref="Find"/>.</summary>
+    public bool Has(string name) => Find(name) is not null;
+
+    /// <summary>The path of a file, there or not, for errors.</summary>
+    public string PathOf(string name) => Path.Combine(Location, name);
+
+    /// <summary>The bytes of a file. Errors: as <see cref="Find"/> and <see cref="InputFile.Read"/>.</summary>
+    public byte[] Read(string name, long maxBytes = InputFile.MaxBytes) => InputFile.Read(Find(name) ?? PathOf(name), maxBytes);
 
     /// <summary>True when <paramref name="inner"/> is <paramref name="outer"/> or lies in it; both are real paths.</summary>
     public static bool Encloses(string outer, string inner)

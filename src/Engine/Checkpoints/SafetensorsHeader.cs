@@ -318,7 +318,7 @@ internal sealed class SafetensorsHeader
     private static string Text(ReadOnlySpan<long> extents) => $"[{string.Join(", ", extents.ToArray())}]";
 
     private EngineException Duplicate(string key, string? tensor = null) =>
-        Broken("NE3010", $"duplicate key {Untrusted.Quote(key)} in the header", tensor ?? key);
+        Broken("NE3010", tensor is null ? "duplicate key in the header" : $"duplicate key {Untrusted.Quote(key)} in the entry of a tensor", tensor ?? key);
 
     private EngineException Broken(string code, string rule, string? tensor = null, string? expected = null, string? found = null, Exception? inner = null) =>
         Errors.Rule(code, file, rule, tensor, expected, found, "the file is damaged or hostile: fetch it again from a source you trust", inner);

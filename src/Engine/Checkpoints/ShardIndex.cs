@@ -16,7 +16,7 @@ internal sealed record ShardIndex(string Path, IReadOnlyDictionary<string, strin
     /// <summary>Reads an index. Errors: NE3030 not an index, NE3031 a shard name that is not plain, NE5002 I/O.</summary>
     public static ShardIndex Read(string path)
     {
-        using JsonDocument document = Errors.ReadJson(path, "NE3030");
+        using JsonDocument document = StrictJson.ReadFile(path, "NE3030");
         if (!document.RootElement.TryGetProperty("weight_map", out JsonElement map) || map.ValueKind != JsonValueKind.Object)
         {
             throw Errors.Rule("NE3030", path, "the index lacks the object weight_map", "weight_map");

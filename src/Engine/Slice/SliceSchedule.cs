@@ -15,7 +15,7 @@ public static class SliceSchedule
         int width = (int)((1 - sparsity) * fused.Hidden) / round * round;
         if (width < 1)
         {
-            throw new EngineException("NE2001", $"sparsity {sparsity} leaves none of the {fused.Hidden} hidden columns")
+            throw new EngineException("NE2021", $"sparsity {sparsity} leaves none of the {fused.Hidden} hidden columns")
             {
                 Key = "--sparsity",
                 Expected = $"at most {1 - (double)round / fused.Hidden:0.####} with --round {round}",
@@ -26,7 +26,7 @@ public static class SliceSchedule
         ModelSpec target = WithWidths(fused, Math.Min(width, fused.EmbedWidth), head, l => (Math.Min(width, fused.Layers[l].AttentionOutput), Math.Min(width, fused.Layers[l].MlpOutput)));
         if (sparsity > 0 && fused.EmbedWidth < fused.Hidden && target.ParameterCount() == fused.ParameterCount())
         {
-            throw new EngineException("NE2002", $"sparsity {sparsity} keeps {width} of {fused.Hidden} columns, and the model is already sliced to {fused.EmbedWidth}")
+            throw new EngineException("NE2022", $"sparsity {sparsity} keeps {width} of {fused.Hidden} columns, and the model is already sliced to {fused.EmbedWidth}")
             {
                 Key = "--sparsity",
                 Hint = "sparsity counts from the original hidden width; ask for more",
@@ -37,16 +37,8 @@ public static class SliceSchedule
     }
 
     /// <summary>The widths of a SlicingConfig JSON, as the reference writes it.</summary>
-    /// <exception cref="EngineException">NE3060: it is broken or belongs to another model</exception>
-    public static ModelSpec FromFile(ModelSpec fused, string file)
-    {
-        if (!File.Exists(file))
-        {
-            throw new EngineException("NE3060", "the schedule does not exist") { File = file, Key = "--schedule" };
-        }
-
-        return Parse(fused, File.ReadAllBytes(file), file);
-    }
+    /// <exception cref="EngineException">NE3060: it is broken or belongs to another model; NE3039, NE5002, NE5004: it cannot be read</exception>
+    public static ModelSpec FromFile(ModelSpec fused, string file) => Parse(fused, InputFile.Read(file, ConfigJson.MaxBytes), file);
 
     /// <summary>As <see cref="FromFile"/>, from bytes; <paramref name="file"/> is their name in errors.</summary>
     public static ModelSpec Parse(ModelSpec fused, ReadOnlyMemory<byte> utf8, string file)

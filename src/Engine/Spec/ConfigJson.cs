@@ -1,11 +1,16 @@
 using System.Globalization;
 using System.Text.Json;
+using NativeEngine.Checkpoints;
 
 namespace NativeEngine.Spec;
 
 /// <summary>Typed, range-checked access to the fields of an untrusted config.json. Errors name the file and the field.</summary>
 internal sealed class ConfigJson
 {
+    /// <summary>Largest config.json and the like, in bytes.</summary>
+    public const long MaxBytes = 10_000_000;
+
+    private const string FileName = "config.json";
     private const string Broken = "NE3050";
     private readonly JsonElement root;
 
@@ -15,21 +20,13 @@ internal sealed class ConfigJson
 
     public JsonElement Root => root;
 
-    /// <summary>Reads <paramref name="folder"/>/config.json.</summary>
-    public static ConfigJson Read(string folder)
+    /// <summary>Reads the config.json of <paramref name="folder"/>. Errors: NE3051 there is none, NE3050 it is broken, and those of <see cref="ModelFolder.Read"/>.</summary>
+    public static ConfigJson Read(ModelFolder folder)
     {
-        string file = Path.Combine(folder, "config.json");
-        if (!Directory.Exists(folder))
-        {
-            throw new EngineException("NE5001", "the model folder does not exist") { File = folder, Hint = "give a folder in Hugging Face layout: config.json, model.safetensors, tokenizer files" };
-        }
-
-        if (!System.IO.File.Exists(file))
-        {
-            throw new EngineException("NE3051", "the model folder has no config.json") { File = file, Hint = "download it from where the weights came from" };
-        }
-
-        return Parse(System.IO.File.ReadAllBytes(file), file);
+        string file = folder.PathOf(FileName);
+        return folder.Has(FileName)
+            ? Parse(folder.Read(FileName, MaxBytes), file)
+            : throw new EngineException("NE3051", "the model folder has no config.json") { File = file, Hint = "download it from where the weights came from" };
     }
 
     public static ConfigJson Parse(ReadOnlyMemory<byte> utf8, string file)

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using NativeEngine.Checkpoints;
 using NativeEngine.Kernels;
 
 namespace NativeEngine.Spec;
@@ -14,7 +15,7 @@ public static class ConfigWriter
     /// <param name="method">what made it, for the nativeengine block; null for a model that stock readers load</param>
     public static byte[] Write(string modelFolder, ModelSpec spec, DType store, string? method)
     {
-        ConfigJson original = ConfigJson.Read(modelFolder);
+        ConfigJson original = ConfigJson.Read(new ModelFolder(modelFolder));
         var config = JsonObject.Create(original.Root)!;
         string dtype = store switch
         {

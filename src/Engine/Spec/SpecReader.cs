@@ -1,3 +1,5 @@
+using NativeEngine.Checkpoints;
+
 namespace NativeEngine.Spec;
 
 /// <summary>config.json (transformers 4 and 5 spelling) to <see cref="ModelSpec"/>.</summary>
@@ -10,16 +12,17 @@ public static class SpecReader
     /// <exception cref="EngineException">NE305x: a field is broken; NE405x: the model is not supported</exception>
     public static ModelSpec Read(string folder)
     {
-        ModelSpec spec = Build(ConfigJson.Read(folder));
+        var model = new ModelFolder(folder);
+        ModelSpec spec = Build(ConfigJson.Read(model));
 
         // Chat models list further end-of-text ids in generation_config.json only.
-        string generation = Path.Combine(folder, "generation_config.json");
-        if (!File.Exists(generation))
+        const string generation = "generation_config.json";
+        if (!model.Has(generation))
         {
             return spec;
         }
 
-        IReadOnlyList<int> eos = ConfigJson.Parse(File.ReadAllBytes(generation), generation).Ids("eos_token_id");
+        IReadOnlyList<int> eos = ConfigJson.Parse(model.Read(generation, ConfigJson.MaxBytes), model.PathOf(generation)).Ids("eos_token_id");
         return spec with { Ids = spec.Ids with { Eos = [.. spec.Ids.Eos.Union(eos)] } };
     }
 

@@ -27,8 +27,8 @@ public static class Corpus
     /// The rows of <paramref name="source"/>. A row of a .txt file keeps its newline (CRLF counts as one), a line of blanks is the empty row;
     /// with <see cref="TextSource.StripRows"/> every row loses the white space around it.
     /// </summary>
-    /// <exception cref="EngineException">NE3150: no such file; NE3151: not UTF-8; NE3156, NE3157: a line is not an object with the field;
-    /// NE4110: another kind of file; NE4111: too large</exception>
+    /// <exception cref="EngineException">NE3151: not UTF-8; NE3156, NE3157: a line is not an object with the field;
+    /// NE4110: another kind of file; NE3039, NE5002, NE5004: it cannot be read</exception>
     public static IReadOnlyList<string> ReadRows(TextSource source)
     {
         string extension = Path.GetExtension(source.Path);
@@ -49,43 +49,24 @@ public static class Corpus
     }
 
     /// <summary>A whole UTF-8 file as it is.</summary>
-    /// <exception cref="EngineException">NE3150: no such file; NE3151: not UTF-8; NE4111: too large</exception>
-    internal static byte[] ReadBytes(string path)
+    /// <exception cref="EngineException">NE3151: not UTF-8; NE3039, NE5002, NE5004: it cannot be read</exception>
+    internal static byte[] ReadBytes(string path) => Checked(InputFile.Read(path, MaxFileBytes), path);
+
+    /// <summary>The bytes, if they are UTF-8.</summary>
+    /// <exception cref="EngineException">NE3151: they are not</exception>
+    internal static byte[] Checked(byte[] bytes, string path)
     {
-        if (!File.Exists(path))
-        {
-            throw new EngineException("NE3150", "there is no such file")
-            {
-                File = path,
-                Key = "text",
-                Found = "none",
-                Expected = "a file",
-                Hint = "check the path",
-            };
-        }
-
-        long length = new FileInfo(path).Length;
-        if (length > MaxFileBytes)
-        {
-            throw new EngineException("NE4111", $"the text file has {length} bytes")
-            {
-                File = path,
-                Key = "text",
-                Found = $"{length} bytes",
-                Expected = $"at most {MaxFileBytes} bytes",
-                Hint = "split the file",
-            };
-        }
-
-        byte[] bytes = File.ReadAllBytes(path);
         int invalid = Utf8.FirstInvalid(bytes);
         return invalid < 0 ? bytes : throw TextFault.NotUtf8(path, invalid, bytes[invalid]);
     }
 
     /// <summary>The lines of a UTF-8 file without their ends. A byte-order mark is not text.</summary>
-    internal static IEnumerable<string> ReadLines(string path)
+    internal static IEnumerable<string> ReadLines(string path) => Lines(ReadBytes(path));
+
+    /// <summary>As <see cref="ReadLines"/>, of a file that is in memory.</summary>
+    internal static IEnumerable<string> Lines(byte[] utf8)
     {
-        string text = Encoding.UTF8.GetString(ReadBytes(path));
+        string text = Encoding.UTF8.GetString(utf8);
         int start = text.StartsWith('\uFEFF') ? 1 : 0;
         while (start < text.Length)
         {

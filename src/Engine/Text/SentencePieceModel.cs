@@ -1,4 +1,5 @@
 using System.Text;
+using NativeEngine.Checkpoints;
 
 namespace NativeEngine.Text;
 
@@ -31,7 +32,6 @@ internal readonly record struct SentencePiece(string Text, float Score, PieceTyp
 internal sealed class SentencePieceModel
 {
     public const string FileName = "tokenizer.model";
-    private const long MaxFileBytes = 200_000_000;
     private const int MaxPieceBytes = 1024;
     private const int BytePairModel = 2;
     private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
@@ -70,15 +70,9 @@ internal sealed class SentencePieceModel
     public CharsMap? CharsMap { get; private set; }
 
     /// <exception cref="EngineException">NE312x, NE313x: the file is broken; NE4102, NE4103, NE4105: it needs something that is not supported</exception>
-    public static SentencePieceModel Read(string path, IReporter reporter)
-    {
-        long length = new FileInfo(path).Length;
-        return length <= MaxFileBytes
-            ? Read(File.ReadAllBytes(path), path, reporter)
-            : throw new EngineException("NE3120", $"the file has {length} bytes, at most {MaxFileBytes} are read") { File = path };
-    }
+    public static SentencePieceModel Read(ModelFolder folder, IReporter reporter) => Read(folder.Read(FileName), folder.PathOf(FileName), reporter);
 
-    /// <summary>As <see cref="Read(string, IReporter)"/>, of a file that is in memory.</summary>
+    /// <summary>As <see cref="Read(ModelFolder, IReporter)"/>, of a file that is in memory.</summary>
     public static SentencePieceModel Read(ReadOnlySpan<byte> proto, string path, IReporter reporter)
     {
         var model = new SentencePieceModel(path);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using NativeEngine.Checkpoints;
 
 namespace NativeEngine.Text;
 
@@ -38,10 +39,10 @@ internal sealed class TokenizerConfig
     public string? Pad => roles.GetValueOrDefault("pad_token");
 
     /// <exception cref="EngineException">NE3101, NE3102: a file is broken</exception>
-    public static TokenizerConfig Read(string folder)
+    public static TokenizerConfig Read(ModelFolder folder)
     {
         var config = new TokenizerConfig();
-        bool found = TryOpen(Path.Combine(folder, FileName), out JsonDocument? document, out JsonField root);
+        bool found = TryOpen(folder, FileName, out JsonDocument? document, out JsonField root);
         using (document)
         {
             config.Class = TokenizerClass.Find(found ? root.Optional("tokenizer_class")?.Text() : null, ModelType(folder));
@@ -60,7 +61,7 @@ internal sealed class TokenizerConfig
 
         if (config.AddedTokens.Count == 0)
         {
-            found = TryOpen(Path.Combine(folder, "special_tokens_map.json"), out document, out root);
+            found = TryOpen(folder, "special_tokens_map.json", out document, out root);
             using (document)
             {
                 if (found)
@@ -74,16 +75,17 @@ internal sealed class TokenizerConfig
         return config;
     }
 
-    private static bool TryOpen(string path, out JsonDocument? document, out JsonField root)
+    private static bool TryOpen(ModelFolder folder, string name, out JsonDocument? document, out JsonField root)
     {
-        document = File.Exists(path) ? StrictJson.ReadFile(path, "NE3101") : null;
+        string path = folder.PathOf(name);
+        document = folder.Has(name) ? StrictJson.Parse(folder.Read(name), path, "NE3101") : null;
         root = document is null ? default : new JsonField(document.RootElement, "", path);
         return document is not null;
     }
 
-    private static string? ModelType(string folder)
+    private static string? ModelType(ModelFolder folder)
     {
-        bool found = TryOpen(Path.Combine(folder, "config.json"), out JsonDocument? document, out JsonField root);
+        bool found = TryOpen(folder, "config.json", out JsonDocument? document, out JsonField root);
         using (document)
         {
             return found && root.Optional("model_type") is { IsText: true } type ? type.Text() : null;

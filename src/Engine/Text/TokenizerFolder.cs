@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using NativeEngine.Checkpoints;
 
 namespace NativeEngine.Text;
 
@@ -10,16 +11,17 @@ internal static class TokenizerFolder
     private const string MergesFileName = "merges.txt";
 
     /// <summary>Whether <see cref="Load"/> finds files to read.</summary>
-    public static bool Exists(string folder) =>
-        ((string[])[TokenizerJson.FileName, SentencePieceModel.FileName, VocabFileName]).Any(name => File.Exists(Path.Combine(folder, name)));
+    public static bool Exists(string folder)
+    {
+        var files = new ModelFolder(folder);
+        return files.Has(TokenizerJson.FileName) || files.Has(SentencePieceModel.FileName) || HasVocabAndMerges(files);
+    }
 
     public static Tokenizer Load(string folder, TokenizerChoice choice, IReporter reporter)
     {
-        string json = Path.Combine(folder, TokenizerJson.FileName);
-        string model = Path.Combine(folder, SentencePieceModel.FileName);
-        string vocab = Path.Combine(folder, VocabFileName);
-        string merges = Path.Combine(folder, MergesFileName);
-        TokenizerConfig config = TokenizerConfig.Read(folder);
+        var files = new ModelFolder(folder);
+        bool hasJson = files.Has(TokenizerJson.FileName), hasModel = files.Has(SentencePieceModel.FileName);
+        TokenizerConfig config = TokenizerConfig.Read(files);
         string name = choice switch
         {
             TokenizerChoice.Auto => "auto",
@@ -27,31 +29,31 @@ internal static class TokenizerFolder
             _ => "slow",
         };
 
-        if (choice == TokenizerChoice.Slow && File.Exists(model))
+        if (choice == TokenizerChoice.Slow && hasModel)
         {
-            return Slow(SentencePieceModel.Read(model, reporter), config, config.Legacy, $"{name}: {SentencePieceModel.FileName}, {Behaviour(config.Legacy)}");
+            return Slow(SentencePieceModel.Read(files, reporter), config, config.Legacy, $"{name}: {SentencePieceModel.FileName}, {Behaviour(config.Legacy)}");
         }
 
-        bool convert = choice == TokenizerChoice.Auto && config is { Class.IsLlama: true, AddPrefixSpace: not null } && File.Exists(model);
-        if (File.Exists(json) && !convert)
+        bool convert = choice == TokenizerChoice.Auto && config is { Class.IsLlama: true, AddPrefixSpace: not null } && hasModel;
+        if (hasJson && !convert)
         {
-            TokenizerParts parts = TokenizerJson.Read(json, reporter);
+            TokenizerParts parts = TokenizerJson.Read(files.Read(TokenizerJson.FileName), files.PathOf(TokenizerJson.FileName), reporter);
             return choice == TokenizerChoice.Auto
                 ? Auto(parts, config, $"{name}: {TokenizerJson.FileName}")
                 : new PipelineTokenizer(parts, Roles(config, parts.Vocabulary, parts.Prefix, parts.Suffix), $"{name}: {TokenizerJson.FileName}");
         }
 
-        if (File.Exists(model))
+        if (hasModel)
         {
             // The reference loses both flags on the way when it converts in spite of a tokenizer.json.
-            (bool legacy, bool space) = File.Exists(json) ? (true, true) : (config.Legacy, config.AddPrefixSpace ?? true);
-            TokenizerParts parts = SentencePieceConversion.Convert(SentencePieceModel.Read(model, reporter), model, legacy, space);
+            (bool legacy, bool space) = hasJson ? (true, true) : (config.Legacy, config.AddPrefixSpace ?? true);
+            TokenizerParts parts = SentencePieceConversion.Convert(SentencePieceModel.Read(files, reporter), files.PathOf(SentencePieceModel.FileName), legacy, space);
             return Auto(parts, config, $"{name}: {SentencePieceModel.FileName}, {Behaviour(legacy)}");
         }
 
-        if (File.Exists(vocab) && File.Exists(merges))
+        if (HasVocabAndMerges(files))
         {
-            return Auto(ReadVocabAndMerges(vocab, merges, config), config, $"{name}: {VocabFileName}, {MergesFileName}");
+            return Auto(ReadVocabAndMerges(files, config), config, $"{name}: {VocabFileName}, {MergesFileName}");
         }
 
         throw new EngineException("NE3100", "the model folder has no tokenizer")
@@ -111,13 +113,16 @@ internal static class TokenizerFolder
         }
     }
 
-    private static TokenizerParts ReadVocabAndMerges(string vocabPath, string mergesPath, TokenizerConfig config)
+    private static bool HasVocabAndMerges(ModelFolder files) => files.Has(VocabFileName) && files.Has(MergesFileName);
+
+    private static TokenizerParts ReadVocabAndMerges(ModelFolder files, TokenizerConfig config)
     {
-        using JsonDocument document = StrictJson.ReadFile(vocabPath, "NE3101");
+        string vocabPath = files.PathOf(VocabFileName), mergesPath = files.PathOf(MergesFileName);
+        using JsonDocument document = StrictJson.Parse(files.Read(VocabFileName), vocabPath, "NE3101");
         Vocabulary vocabulary = TokenizerModel.ReadVocabulary(new JsonField(document.RootElement, "", vocabPath));
         var merges = new MergeList(vocabulary, mergesPath);
         int number = 0;
-        foreach (string line in Corpus.ReadLines(mergesPath))
+        foreach (string line in Corpus.Lines(Corpus.Checked(files.Read(MergesFileName), mergesPath)))
         {
             number++;
             if (line.Length > 0)

@@ -7,14 +7,8 @@ internal static class TokenizerJson
 {
     public const string FileName = "tokenizer.json";
 
+    /// <summary>Reads <paramref name="utf8"/>, which came from <paramref name="path"/>.</summary>
     /// <exception cref="EngineException">NE31xx: the file is broken; NE41xx: it uses something that is not supported</exception>
-    public static TokenizerParts Read(string path, IReporter reporter)
-    {
-        using JsonDocument document = StrictJson.ReadFile(path, "NE3101");
-        return Read(new JsonField(document.RootElement, "", path), reporter);
-    }
-
-    /// <summary>As <see cref="Read(string, IReporter)"/>, of a file that is in memory.</summary>
     public static TokenizerParts Read(ReadOnlyMemory<byte> utf8, string path, IReporter reporter)
     {
         using JsonDocument document = StrictJson.Parse(utf8, path, "NE3101");

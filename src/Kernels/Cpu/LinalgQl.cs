@@ -26,7 +26,10 @@ internal static unsafe class LinalgQl
 
                 if (sweep == MaxSweeps)
                 {
-                    throw new EngineException("NE10101", $"SymEig: no convergence after {MaxSweeps} sweeps; the matrix may hold NaN");
+                    throw new EngineException("NE10102", $"SymEig: no convergence after {MaxSweeps} sweeps")
+                    {
+                        Hint = "more calibration text gives a better conditioned matrix",
+                    };
                 }
 
                 Sweep(n, l, m, d, e, z, ldz);

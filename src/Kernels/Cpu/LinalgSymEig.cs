@@ -15,7 +15,10 @@ internal static unsafe class LinalgSymEig
         double scale = Largest(n, a, lda);
         if (!double.IsFinite(scale))
         {
-            throw new EngineException("NE10101", $"SymEig: the matrix ({n}, {n}) holds NaN or infinity");
+            throw new EngineException("NE10101", $"SymEig: the matrix ({n}, {n}) holds NaN or infinity")
+            {
+                Hint = "the model overflows on this text: check its weights with eval perplexity",
+            };
         }
 
         double* z = work, s = z + n * n, copies = s + n * n, reduction = copies + n * n;

@@ -68,8 +68,8 @@ public sealed class DiskFaultTests : IDisposable
     {
         var e = Assert.Throws<EngineException>(() => new CheckpointWriter(folder["a/out"], false, [new("w", DType.F32, new Shape(1L << 30, 1L << 25))]));
         Assert.Equal(("NE6001", ExitCode.NoSpace), (e.Code, e.Exit));
-        Assert.Contains("bytes free", e.Message, StringComparison.Ordinal);
-        Assert.Contains("expected", e.Message, StringComparison.Ordinal);
+        Assert.Contains("bytes free", e.Found, StringComparison.Ordinal);
+        Assert.Contains("bytes", e.Expected, StringComparison.Ordinal);
         Assert.Empty(folder.Contents);
     }
 

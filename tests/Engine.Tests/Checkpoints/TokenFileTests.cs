@@ -52,8 +52,8 @@ public sealed class TokenFileTests : IDisposable
     [InlineData("none", null, "NE3160", "'ids', 'flat', 'real', 'bytes', 'huge', 'negative', 'mask', 'two'")]
     [InlineData("ids", "none", "NE3160", "no such tensor")]
     [InlineData("real", null, "NE3161", "F32")]
-    [InlineData("bytes", null, "NE3161", "dtype U8")]
-    [InlineData("flat", null, "NE3162", "(2)")]
+    [InlineData("bytes", null, "NE3161", "found dtype U8")]
+    [InlineData("flat", null, "NE3162", "found (2)")]
     [InlineData("huge", null, "NE3163", "row 0, column 1; found 2147483648")]
     [InlineData("negative", null, "NE3163", "row 1, column 0; found -1")]
     [InlineData("ids", "mask", "NE3164", "another shape")]
@@ -75,7 +75,7 @@ public sealed class TokenFileTests : IDisposable
         Assert.Equal((code, ExitCode.InvalidInput, path, mask ?? name), (e.Code, e.Exit, e.File, e.Key));
         foreach (string word in says.Split(", "))
         {
-            Assert.Contains(word, e.Message, StringComparison.Ordinal);
+            Assert.Contains(word, $"{e.Message}; found {e.Found}; expected {e.Expected}", StringComparison.Ordinal);
         }
     }
 

@@ -67,7 +67,7 @@ public sealed class CorpusTests
 
     [Fact]
     public void A_missing_file_is_said() =>
-        Assert.Equal("NE3150", Assert.Throws<EngineException>(() => Corpus.Read(new TextSource("/nowhere/x.txt"))).Code);
+        Assert.Equal("NE5004", Assert.Throws<EngineException>(() => Corpus.Read(new TextSource("/nowhere/x.txt"))).Code);
 
     [SkippableFact]
     public void WikiText_has_the_rows_of_the_dataset()

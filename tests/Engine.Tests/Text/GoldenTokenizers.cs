@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using NativeEngine.Checkpoints;
 using NativeEngine.Testing;
 using NativeEngine.Text;
 
@@ -56,7 +57,7 @@ internal static class GoldenTokenizers
             case "auto":
                 return Tokenizer.Load(folder, TokenizerChoice.Auto, SilentReporter.Instance);
             case "slow_legacy_true" or "slow_legacy_false":
-                return TokenizerFolder.Slow(Model(folder), TokenizerConfig.Read(folder), variant == "slow_legacy_true", variant);
+                return TokenizerFolder.Slow(Model(folder), TokenizerConfig.Read(new ModelFolder(folder)), variant == "slow_legacy_true", variant);
             case "sentencepiece":
                 return new SentencePieceTokenizer(Model(folder), new SpecialIds(1, 2, null, [1], []), variant);
             case "fast_legacy_false":
@@ -67,7 +68,7 @@ internal static class GoldenTokenizers
     }
 
     private static SentencePieceModel Model(string folder) =>
-        SentencePieceModel.Read(Path.Combine(folder, SentencePieceModel.FileName), SilentReporter.Instance);
+        SentencePieceModel.Read(new ModelFolder(folder), SilentReporter.Instance);
 
     private static PipelineTokenizer WithSections(string folder, string file, string key)
     {

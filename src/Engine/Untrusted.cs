@@ -2,23 +2,23 @@ using System.Buffers;
 using System.Globalization;
 using System.Text;
 
-namespace NativeEngine.Checkpoints;
+namespace NativeEngine;
 
-/// <summary>Makes text that came out of a file fit for a terminal, a log or a report.</summary>
+/// <summary>Makes text that came out of a file fit for a terminal. Only what prints escapes; errors and results hold text as it was found.</summary>
 public static class Untrusted
 {
     /// <summary>
     /// <paramref name="text"/> with its control and format characters (terminal escapes, line breaks, right-to-left overrides) and
-    /// unpaired surrogates written as \uXXXX.
+    /// unpaired surrogates written as \uXXXX. With <paramref name="keepLayout"/>, line breaks (LF) and tabs stay.
     /// </summary>
-    public static string Escape(string text)
+    public static string Escape(string text, bool keepLayout = false)
     {
         var escaped = new StringBuilder(text.Length);
         ReadOnlySpan<char> rest = text;
         while (!rest.IsEmpty)
         {
             bool valid = Rune.DecodeFromUtf16(rest, out Rune rune, out int used) == OperationStatus.Done;
-            if (valid && IsPrintable(rune))
+            if (valid && (IsPrintable(rune) || (keepLayout && rune.Value is '\n' or '\t')))
             {
                 escaped.Append(rest[..used]);
             }
@@ -36,12 +36,8 @@ public static class Untrusted
         return escaped.ToString();
     }
 
-    /// <summary><see cref="Escape"/>, between single quotes and cut after <paramref name="limit"/> characters.</summary>
-    public static string Quote(string text, int limit = 200)
-    {
-        string escaped = Escape(text.Length > limit ? text[..limit] : text);
-        return text.Length > limit ? $"'{escaped}'..." : $"'{escaped}'";
-    }
+    /// <summary><paramref name="text"/> between single quotes, cut after <paramref name="limit"/> characters.</summary>
+    public static string Quote(string text, int limit = 200) => text.Length > limit ? $"'{text[..limit]}'..." : $"'{text}'";
 
     private static bool IsPrintable(Rune rune) => Rune.GetUnicodeCategory(rune) is not (
         UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator
