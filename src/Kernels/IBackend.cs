@@ -24,9 +24,41 @@ public enum Activation
 /// <param name="Scale">factor on q k^T</param>
 public readonly record struct AttentionDims(int Heads, int KvHeads, int HeadDim, int Keys, double Scale);
 
+/// <summary>What one element of a weight w with gradient g and squared gradient h counts for in an importance (Ma et al. 2023, section 3.2).</summary>
+public enum Saliency
+{
+    /// <summary>|w|</summary>
+    Magnitude,
+
+    /// <summary>w^2</summary>
+    Square,
+
+    /// <summary>|w g|: the first-order change of the loss when the element goes.</summary>
+    FirstOrder,
+
+    /// <summary>w g, with its sign: the absolute value is taken of the sum (LLM-Pruner's "vectorize").</summary>
+    Signed,
+
+    /// <summary>|w^2 h|</summary>
+    SecondOrder,
+
+    /// <summary>|w g - w^2 h / 2|</summary>
+    Mixed,
+}
+
+/// <summary>One step of AdamW (Loshchilov and Hutter 2019).</summary>
+/// <param name="LearningRate">of this step</param>
+/// <param name="Beta1">decay of the mean</param>
+/// <param name="Beta2">decay of the mean square</param>
+/// <param name="Epsilon">added to the root of the mean square</param>
+/// <param name="WeightDecay">decoupled: w loses LearningRate * WeightDecay of itself</param>
+/// <param name="Step">steps so far, this one included: 1, 2, ...</param>
+/// <param name="GradientScale">factor on the gradient (clipping)</param>
+public readonly record struct AdamWStep(double LearningRate, double Beta1, double Beta2, double Epsilon, double WeightDecay, long Step, double GradientScale);
+
 /// <summary>
 /// The op list. Destination first, then inputs, then scalars; shapes in the comments; row-major; N rows, D columns.
-/// Destinations are assigned unless the op says that it adds. F32 and F64 unless said; all floats of one call share a type.
+/// Destinations are assigned unless the op says that it adds (+=): gradients of parameters add up, gradients of activations are assigned. F32 and F64 unless said; all floats of one call share a type.
 /// Results do not depend on the number of threads. Wrong shapes or types throw <see cref="ArgumentException"/> naming the op.
 /// </summary>
 public interface IBackend : IDisposable
@@ -64,6 +96,9 @@ public interface IBackend : IDisposable
     /// (M,N) (M,K) (K,N), or the same with one batch extent in front of all three.</summary>
     void Gemm(Tensor c, Tensor a, Tensor b, bool transposeA = false, bool transposeB = false, double alpha = 1, double beta = 0);
 
+    /// <summary>b += the column sums of x, summed in F64: the gradient of <see cref="AddBias"/>. (D) (N,D)</summary>
+    void AddColumnSums(Tensor b, Tensor x);
+
     /// <summary>h += x^T x of an F32 x into an F64 h, which stays exactly symmetric; the CPU multiplies in F64. (D,D) (N,D)</summary>
     void Gram(Tensor h, Tensor x);
 
@@ -85,6 +120,10 @@ public interface IBackend : IDisposable
     /// <summary>Rows of y whose mask is 0 become 0. (N,D) I32(N)</summary>
     void ZeroMasked(Tensor y, Tensor mask);
 
+    /// <summary>y = x / (1 - rate) where a number drawn from (key, index of the element) is not below rate, and 0 elsewhere; y may be x.
+    /// The same key and shape draw the same elements, so the op is its own gradient. (N,D) (N,D)</summary>
+    void Dropout(Tensor y, Tensor x, double rate, ulong key);
+
     // == norms ==
 
     /// <summary>y = x / sqrt(sum(x^2) / width + eps) * gain; width may exceed D in a sliced model; no gain = 1. (N,D) (N,D) (D)</summary>
@@ -93,18 +132,34 @@ public interface IBackend : IDisposable
     /// <summary>y = (x - mean) / sqrt(var + eps) * gain + bias; no gain = 1, no bias = 0. (N,D) (N,D) (D) (D)</summary>
     void LayerNorm(Tensor y, Tensor x, Tensor? gain, Tensor? bias, double eps);
 
+    /// <summary>Gradient of <see cref="RmsNorm"/>: dx += (a norm's input is also the residual), dgain += where given. (N,D) (D) (N,D) (N,D) (D)</summary>
+    void RmsNormBackward(Tensor dx, Tensor? dgain, Tensor dy, Tensor x, Tensor? gain, double eps, long width);
+
+    /// <summary>Gradient of <see cref="LayerNorm"/>: dx +=, dgain += and dbias += where given. (N,D) (D) (D) (N,D) (N,D) (D)</summary>
+    void LayerNormBackward(Tensor dx, Tensor? dgain, Tensor? dbias, Tensor dy, Tensor x, Tensor? gain, double eps);
+
     // == positions and attention ==
 
     /// <summary>y[n] = table[ids[n]]; an id outside the table throws. The table may be BF16 where y is F32. (N,D) (V,D) I32(N)</summary>
     void Embed(Tensor y, Tensor table, Tensor ids);
 
-    /// <summary>Rotates the first 2R dimensions of every head in place: (x_i, x_{i+R}) by the angle of table row positions[n].
-    /// (N, heads * headDim) (P,R) (P,R) I32(N)</summary>
-    void Rope(Tensor x, Tensor cos, Tensor sin, Tensor positions, int headDim);
+    /// <summary>dtable[ids[n]] += dy[n], in the order of n. (V,D) (N,D) I32(N)</summary>
+    void EmbedBackward(Tensor dtable, Tensor dy, Tensor ids);
 
-    /// <summary>Causal softmax(scale q k^T) v, never T x T for all heads at once. mask 0 hides a key; a query that sees no key gives 0.
-    /// Query i of T sits at position Keys - T + i. (B,T,Heads*HeadDim) (B,T,Heads*HeadDim) (B,C,KvHeads*HeadDim) (B,C,KvHeads*HeadDim) I32(B,Keys), C >= Keys</summary>
-    void Attention(Tensor y, Tensor q, Tensor k, Tensor v, Tensor? mask, AttentionDims dims);
+    /// <summary>Rotates the first 2R dimensions of every head in place: (x_i, x_{i+R}) by the angle of table row positions[n], or back,
+    /// which is the gradient. (N, heads * headDim) (P,R) (P,R) I32(N)</summary>
+    void Rope(Tensor x, Tensor cos, Tensor sin, Tensor positions, int headDim, bool back = false);
+
+    /// <summary>Causal softmax(scale q k^T) v, never T x T for all heads at once. mask 0 hides a key; first is the first key that a query
+    /// sees (packed documents); a query that sees no key gives 0. Query i of T sits at position Keys - T + i. logSumExp, where given,
+    /// becomes log(sum(exp(scale q k^T))) for the backward (minus infinity for a query that sees no key).
+    /// (B,T,Heads*HeadDim) (B,Heads,T) (B,T,Heads*HeadDim) (B,C,KvHeads*HeadDim) (B,C,KvHeads*HeadDim) I32(B,Keys) I32(B,T), C >= Keys</summary>
+    void Attention(Tensor y, Tensor? logSumExp, Tensor q, Tensor k, Tensor v, Tensor? mask, Tensor? first, AttentionDims dims);
+
+    /// <summary>Gradient of <see cref="Attention"/> with Keys = T = C; dq, dk and dv are assigned, scores are recomputed from logSumExp.
+    /// Shapes as there: dq, dy, y and q alike; dk, dv, k and v alike.</summary>
+    void AttentionBackward(
+        Tensor dq, Tensor dk, Tensor dv, Tensor dy, Tensor y, Tensor logSumExp, Tensor q, Tensor k, Tensor v, Tensor? mask, Tensor? first, AttentionDims dims);
 
     // == MLP ==
 
@@ -114,6 +169,12 @@ public interface IBackend : IDisposable
     /// <summary>y = f(gate) * up; y may be either. (N,F) (N,F) (N,F)</summary>
     void ActivateGated(Tensor y, Tensor gate, Tensor up, Activation f);
 
+    /// <summary>dx = dy f'(x); dx may be dy. (N,F) (N,F) (N,F)</summary>
+    void ActivateBackward(Tensor dx, Tensor dy, Tensor x, Activation f);
+
+    /// <summary>dgate = dy up f'(gate) and dup = dy f(gate); dgate may be gate, and dup may be up. (N,F) five times</summary>
+    void ActivateGatedBackward(Tensor dgate, Tensor dup, Tensor dy, Tensor gate, Tensor up, Activation f);
+
     // == loss ==
 
     /// <summary>Row-wise softmax, summed in F64; y may be x. (N,V) (N,V)</summary>
@@ -121,4 +182,32 @@ public interface IBackend : IDisposable
 
     /// <summary>y[n] = log softmax(logits[n])[targets[n]], F64; a negative target gives 0. F64(N) (N,V) I32(N)</summary>
     void TokenLogProb(Tensor y, Tensor logits, Tensor targets);
+
+    /// <summary>loss[n] = -log softmax(logits[n])[targets[n]], and logits = scale (softmax(logits) - onehot(targets)), the gradient of
+    /// scale * sum(loss); a negative target gives 0 for both. F64(N) (N,V) I32(N)</summary>
+    void CrossEntropy(Tensor loss, Tensor logits, Tensor targets, double scale);
+
+    // == importance and deletion ==
+
+    /// <summary>scores[i] += sum over row i (or over column i) of the saliency of the elements of w; of <see cref="Saliency.Signed"/> the
+    /// absolute value of the sum. g is the gradient and h the squared gradient of w, where the saliency needs them. Summed in F64.
+    /// w may be BF16 where g and h are F32. F64(rows or columns) (O,I) (O,I) (O,I)</summary>
+    void AddSaliency(Tensor scores, Tensor w, Tensor? g, Tensor? h, Saliency saliency, bool columns);
+
+    /// <summary>y += scale x^2. (N,D) (N,D)</summary>
+    void AddSquares(Tensor y, Tensor x, double scale);
+
+    /// <summary>Row i becomes row kept[i], in place; kept ascends, and what lies behind the last kept row is left undefined. Any type. (N,D) I32(K)</summary>
+    void KeepRows(Tensor x, Tensor kept);
+
+    /// <summary>Column i becomes column kept[i], in place, as <see cref="KeepRows"/>; the row stride stays. (N,D) I32(K)</summary>
+    void KeepColumns(Tensor x, Tensor kept);
+
+    // == optimiser ==
+
+    /// <summary>The sum of the squares of x, in F64.</summary>
+    double SumOfSquares(Tensor x);
+
+    /// <summary>w, m and v after one step of AdamW with gradient g; m and v are the running means of g and g^2. (N,D) four times</summary>
+    void AdamW(Tensor w, Tensor g, Tensor m, Tensor v, AdamWStep step);
 }

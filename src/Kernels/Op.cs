@@ -6,10 +6,12 @@ public enum Op
 #pragma warning disable CS1591 // each name is documented at the method of the same name in IBackend
     Copy, Zero, Transpose, AllFinite,
     Gemm, Gram, SymEig, Qr,
-    AddBias, Add, ZeroMasked,
-    RmsNorm, LayerNorm,
-    Embed, Rope, Attention,
-    Activate, ActivateGated,
-    Softmax, TokenLogProb,
+    AddBias, AddColumnSums, Add, ZeroMasked, Dropout,
+    RmsNorm, LayerNorm, RmsNormBackward, LayerNormBackward,
+    Embed, EmbedBackward, Rope, Attention, AttentionBackward,
+    Activate, ActivateGated, ActivateBackward, ActivateGatedBackward,
+    Softmax, TokenLogProb, CrossEntropy,
+    AddSaliency, AddSquares, KeepRows, KeepColumns,
+    SumOfSquares, AdamW,
 #pragma warning restore CS1591
 }

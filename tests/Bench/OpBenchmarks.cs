@@ -55,7 +55,7 @@ public sealed class OpBenchmarks : IDisposable
         int length = Tokens / 4;
         var shape = new Shape(4, length, Width);
         cpu.Attention(
-            attended.Reshape(shape), queries.Reshape(shape), signal.Reshape(shape), signal.Reshape(shape), null,
+            attended.Reshape(shape), null, queries.Reshape(shape), signal.Reshape(shape), signal.Reshape(shape), null, null,
             new AttentionDims(Width / 32, Width / 32, 32, length, 0.17));
     }
 

@@ -77,5 +77,5 @@ public sealed class OpArgumentTests
 
     /// <summary>Two sequences of five queries, four heads of eight, a cache for ten keys of two heads.</summary>
     private static void Attend(CpuBackend backend, Func<DType, Shape, Tensor> make, AttentionDims dims, Tensor? mask) => backend.Attention(
-        make(DType.F32, new(2, 5, 32)), make(DType.F32, new(2, 5, 32)), make(DType.F32, new(2, 10, 16)), make(DType.F32, new(2, 10, 16)), mask, dims);
+        make(DType.F32, new(2, 5, 32)), null, make(DType.F32, new(2, 5, 32)), make(DType.F32, new(2, 10, 16)), make(DType.F32, new(2, 10, 16)), mask, null, dims);
 }

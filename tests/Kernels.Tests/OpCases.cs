@@ -113,13 +113,13 @@ internal static class OpCases
             string shapes = $"{batch}x{queries} of {dims.Keys} keys, {dims.Heads}/{dims.KvHeads} heads of {dims.HeadDim}";
             Operand[] operands = [Out(t, batch, queries, width), In(t, batch, queries, width), In(t, batch, capacity, kvWidth), In(t, batch, capacity, kvWidth)];
             yield return new(Op.Attention, t, shapes, operands,
-                (b, x) => b.Attention(x[0], x[1], x[2], x[3], null, dims),
+                (b, x) => b.Attention(x[0], null, x[1], x[2], x[3], null, null, dims),
                 v => OpReference.Attention(v[0], v[1], v[2], v[3], null, batch, queries, capacity, dims));
 
             // sequence b has 5 b + 2 padded keys in front, as far as that leaves any, and a hole behind; its first queries see nothing
             int Shown(int i) => i % dims.Keys >= Math.Min(dims.Keys - 1, 5 * (i / dims.Keys) + 2) && i % dims.Keys % 13 != 12 ? 1 : 0;
             yield return new(Op.Attention, t, shapes + ", masked", [.. operands, new(DType.I32, new(batch, dims.Keys), i => Shown(i))],
-                (b, x) => b.Attention(x[0], x[1], x[2], x[3], x[4], dims),
+                (b, x) => b.Attention(x[0], null, x[1], x[2], x[3], x[4], null, dims),
                 v => OpReference.Attention(v[0], v[1], v[2], v[3], v[4], batch, queries, capacity, dims));
         }
     }

@@ -94,7 +94,7 @@ public sealed class OpSpecialValueTests
         mask.AsSpan<int>().Fill(1);
         mask.AsSpan<int>()[..10].Clear();
 
-        backend.Attention(before, q, k, v, mask, dims);
+        backend.Attention(before, null, q, k, v, mask, null, dims);
         for (int key = 0; key < 10; key++)
         {
             Set(k, key, 3, 1e15);
@@ -103,7 +103,7 @@ public sealed class OpSpecialValueTests
 
         Set(k, 48, 0, double.NaN); // rows of the cache that are not filled in
         Set(v, 49, 0, double.NaN);
-        backend.Attention(after, q, k, v, mask, dims);
+        backend.Attention(after, null, q, k, v, mask, null, dims);
 
         Assert.Equal(OpArena.Values(before), OpArena.Values(after));
         int blind = Math.Max(0, queries - 48 + 10);

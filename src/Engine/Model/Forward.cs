@@ -117,7 +117,7 @@ public sealed class Forward(IBackend backend, ModelSpec spec, DType dtype) : IDi
         (Tensor keys, Tensor values) = cache?.Append(l, k, v, batch) ?? (Sequences(k), Sequences(v));
         using Tensor a = Alloc(n.Rows, shape.QueryWidth);
         var dims = new AttentionDims(shape.Heads, shape.KvHeads, shape.HeadDim, total, 1 / Math.Sqrt(shape.HeadDim));
-        backend.Attention(Sequences(a), Sequences(q), keys, values, batch.Mask, dims);
+        backend.Attention(Sequences(a), null, Sequences(q), keys, values, batch.Mask, null, dims);
         Accumulate(u, a, s.AttnOut!);
         Tensor Sequences(Tensor t) => t.Reshape(new Shape(batch.Sequences, batch.Length, t.Columns));
     }

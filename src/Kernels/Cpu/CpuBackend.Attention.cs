@@ -5,7 +5,7 @@ namespace NativeEngine.Kernels.Cpu;
 public sealed partial class CpuBackend
 {
     /// <inheritdoc/>
-    public void Attention(Tensor y, Tensor q, Tensor k, Tensor v, Tensor? mask, AttentionDims dims)
+    public void Attention(Tensor y, Tensor? logSumExp, Tensor q, Tensor k, Tensor v, Tensor? mask, Tensor? first, AttentionDims dims)
     {
         CheckAttention(y, q, k, v, mask, dims);
         if (q.DType == DType.F32)

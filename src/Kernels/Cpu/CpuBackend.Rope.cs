@@ -7,7 +7,7 @@ namespace NativeEngine.Kernels.Cpu;
 public sealed partial class CpuBackend
 {
     /// <inheritdoc/>
-    public void Rope(Tensor x, Tensor cos, Tensor sin, Tensor positions, int headDim)
+    public void Rope(Tensor x, Tensor cos, Tensor sin, Tensor positions, int headDim, bool back = false)
     {
         Check.SameFloats(Op.Rope, x, cos, sin);
         Check.SameSize(Op.Rope, cos, sin);
