@@ -20,4 +20,13 @@ internal static class Tolerances
 
     /// <summary>The same model stored in bf16 and in fp16.</summary>
     public const double SixteenBitStore = 2e-3;
+
+    /// <summary>Elements of gradients (golden/llmpruner/README.md), of the largest one.</summary>
+    public const double GradientTimesMax = 2e-5;
+
+    /// <summary>A finite difference of a loss in F64 against its gradient, of the gradient's size: what the 4-point formula leaves of h = 1e-3.</summary>
+    public const double Slope = 1e-6;
+
+    /// <summary>Rounding of a loss in F64, which a finite difference divides by h.</summary>
+    public const double SlopeNoise = 1e-14;
 }

@@ -32,6 +32,7 @@ public sealed class CausalModel : IDisposable
     private readonly DType dtype;
     private readonly LayerWeights?[] resident;
     private readonly bool keep;
+    private Action<int, LayerWeights>? attachAdapters;
     private OuterWeights? outer;
 
     private CausalModel(IBackend backend, Checkpoint checkpoint, ModelSpec spec, DType dtype, long weightMemory)
@@ -80,7 +81,31 @@ public sealed class CausalModel : IDisposable
 
     /// <summary>The weights of layer <paramref name="l"/> for a forward: matrices are BF16 where the checkpoint stores them so.
     /// A caller that is done with a layer calls <see cref="Release"/>.</summary>
-    public LayerWeights Layer(int l) => resident[l] ?? (keep ? resident[l] = ReadLayer(l, asStored: true) : ReadLayer(l, asStored: true));
+    public LayerWeights Layer(int l)
+    {
+        if (resident[l] is { } layer)
+        {
+            return layer;
+        }
+
+        layer = ReadLayer(l, asStored: true);
+        attachAdapters?.Invoke(l, layer);
+        resident[l] = keep ? layer : null;
+        return layer;
+    }
+
+    /// <summary>Lets <paramref name="attach"/> put adapters on the maps of every layer that <see cref="Layer"/> returns, resident ones included.</summary>
+    public void AttachAdapters(Action<int, LayerWeights> attach)
+    {
+        attachAdapters = attach;
+        for (int l = 0; l < resident.Length; l++)
+        {
+            if (resident[l] is { } layer)
+            {
+                attach(l, layer);
+            }
+        }
+    }
 
     /// <summary>Frees a layer unless the model is kept in memory.</summary>
     public void Release(LayerWeights layer)
@@ -116,29 +141,20 @@ public sealed class CausalModel : IDisposable
 
     private static bool IsMatrix(Parameter p) => p.Shape.Rank == 2;
 
-    private LayerWeights ReadLayer(int l, bool asStored)
+    private LayerWeights ReadLayer(int l, bool asStored) => new(Spec.Layers[l], [.. Spec.Stations(l).Select(layout =>
     {
-        LayerShape s = Spec.Layers[l];
-        Station attention = new()
+        var station = new Station(layout)
         {
-            Norm = LoadNorm(Role.NormAttn, l, s.AttentionInput),
-            Qkv = LoadStacked(l, asStored, s.AttentionInput, Spec.Bias.Qkv, (Role.AttnQ, s.QueryWidth), (Role.AttnK, s.KeyWidth), (Role.AttnV, s.KeyWidth)),
-            AttnOut = LoadStacked(l, asStored, s.QueryWidth, Spec.Bias.AttnOut, (Role.AttnOut, s.AttentionOutput)),
-            Shortcut = LoadShortcut(Role.AttnShortcut, l, s.AttentionInput, s.AttentionOutput, asStored),
-            ShortcutRole = Role.AttnShortcut,
+            Norm = LoadNorm(layout.NormRole, l, layout.Input),
+            Shortcut = Spec.Shortcuts ? Load(layout.ShortcutRole, l, false, new Shape(layout.Input, layout.Output), asStored) : null,
         };
-        bool sequential = Spec.Residual == ResidualKind.Sequential;
-        Station mlp = !sequential ? attention : new()
+        foreach (LinearLayout map in layout.Maps)
         {
-            Norm = LoadNorm(Role.NormMlp, l, s.MlpInput),
-            Shortcut = LoadShortcut(Role.MlpShortcut, l, s.MlpInput, s.MlpOutput, asStored),
-            ShortcutRole = Role.MlpShortcut,
-        };
-        (Role, int)[] inputs = Spec.GatedMlp ? [(Role.MlpGate, s.Ffn), (Role.MlpUp, s.Ffn)] : [(Role.MlpUp, s.Ffn)];
-        mlp.MlpIn = LoadStacked(l, asStored, s.MlpInput, Spec.Bias.MlpIn, inputs);
-        mlp.MlpDown = LoadStacked(l, asStored, s.Ffn, Spec.Bias.MlpOut, (Role.MlpDown, s.MlpOutput));
-        return new LayerWeights(s, sequential ? [attention, mlp] : [attention]);
-    }
+            station[map.Slot] = LoadStacked(l, asStored, map);
+        }
+
+        return station;
+    })]);
 
     private OuterWeights ReadOuter(bool untie, bool asStored)
     {
@@ -181,40 +197,27 @@ public sealed class CausalModel : IDisposable
         }
     }
 
-    private Linear LoadStacked(int l, bool asStored, int columns, bool bias, params ReadOnlySpan<(Role Role, int Rows)> parts)
+    private Linear LoadStacked(int l, bool asStored, LinearLayout map)
     {
-        long rows = 0;
-        DType type = dtype;
-        foreach ((Role role, int n) in parts)
+        // parts of different types meet in the wider one
+        DType[] stored = [.. map.Parts.Select(p => asStored ? StoredType(Entry(p.Role, l, false)) : dtype).Distinct()];
+        Tensor weight = backend.Alloc(stored is [DType one] ? one : dtype, new Shape(map.Rows, map.Inputs));
+        Tensor? bias = map.HasBias ? backend.Alloc(dtype, new Shape(map.Rows)) : null;
+        foreach (LinearPart part in map.Parts)
         {
-            DType stored = asStored ? StoredType(Entry(role, l, false)) : dtype;
-            type = rows == 0 || stored == type ? stored : dtype; // parts of different types meet in the wider one
-            rows += n;
-        }
-
-        Tensor weight = backend.Alloc(type, new Shape(rows, columns));
-        Tensor? biases = bias ? backend.Alloc(dtype, new Shape(rows)) : null;
-        long at = 0;
-        foreach ((Role role, int n) in parts)
-        {
-            Read(role, l, false, weight.RowRange(at, n));
-            if (biases is not null)
+            Read(part.Role, l, false, weight.RowRange(part.From, part.Rows));
+            if (bias is not null)
             {
-                Read(role, l, true, biases.ColumnRange(at, n));
+                Read(part.Role, l, true, bias.ColumnRange(part.From, part.Rows));
             }
-
-            at += n;
         }
 
-        return new Linear(weight, biases);
+        return new Linear(weight, bias);
     }
 
     private Norm LoadNorm(Role role, int l, int width) => !Spec.NormAffine
         ? new Norm(null, null)
         : new Norm(Load(role, l, false, new Shape(width)), Spec.Norm == NormKind.Layer ? Load(role, l, true, new Shape(width)) : null);
-
-    private Tensor? LoadShortcut(Role role, int l, int rows, int columns, bool asStored) =>
-        Spec.Shortcuts ? Load(role, l, false, new Shape(rows, columns), asStored) : null;
 
     private Tensor Load(Role role, int l, bool isBias, Shape shape, bool asStored = false)
     {

@@ -90,10 +90,12 @@ public sealed class SliceGpt : IDisposable
             }
 
             session.Switch("write");
-            using LayerWeights sliced = layer with { Shape = target.Layers[l] };
-            foreach ((Role role, bool isBias, Tensor value) in sliced.Tensors())
+            using (layer)
             {
-                sink(role, l, isBias, value);
+                foreach ((Role role, bool isBias, Tensor value) in layer.Tensors())
+                {
+                    sink(role, l, isBias, value);
+                }
             }
 
             session.Reporter.Step(l + 1, $"layer {l}");
