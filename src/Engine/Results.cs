@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using NativeEngine.Prune;
 using NativeEngine.Spec;
 
 namespace NativeEngine;
@@ -137,6 +138,26 @@ public sealed record SliceResult : RunResult
     public required string Tokenizer { get; init; }
 }
 
+/// <summary>One side of one module.</summary>
+/// <param name="Module">name in the checkpoint</param>
+/// <param name="Dimension">out or in</param>
+/// <param name="Size">indices along that side</param>
+public sealed record GroupMember(string Module, string Dimension, int Size);
+
+/// <summary>Module sides that are cut together.</summary>
+/// <param name="Root">the module by which structures are numbered</param>
+/// <param name="Kind">what its structures are</param>
+/// <param name="Structures">how many there are</param>
+/// <param name="Members">the root first</param>
+public sealed record GroupResult(string Root, StructureKind Kind, int Structures, IReadOnlyList<GroupMember> Members);
+
+/// <summary>Result of <c>groups</c>.</summary>
+public sealed record GroupsResult : RunResult
+{
+    /// <summary>In the order of the forward.</summary>
+    public required IReadOnlyList<GroupResult> Groups { get; init; }
+}
+
 /// <summary>Result of <c>generate</c>.</summary>
 public sealed record GenerateResult : RunResult
 {
@@ -171,6 +192,7 @@ public sealed record ExportResult : RunResult
 [JsonSerializable(typeof(TokenizeResult))]
 [JsonSerializable(typeof(PerplexityResult))]
 [JsonSerializable(typeof(SliceResult))]
+[JsonSerializable(typeof(GroupsResult))]
 [JsonSerializable(typeof(GenerateResult))]
 [JsonSerializable(typeof(ExportResult))]
 public sealed partial class ResultJson : JsonSerializerContext;
