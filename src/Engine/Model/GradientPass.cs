@@ -54,16 +54,16 @@ public sealed class GradientPass(Session session, CausalModel model, DType dtype
     /// </summary>
     /// <param name="batches">in the order in which gradients add up</param>
     /// <param name="sink">what is wanted</param>
-    /// <param name="targets">divisor of the mean; null for the targets of <paramref name="batches"/></param>
+    /// <param name="scales">factor on the sum of each batch's losses; null for the mean over all targets</param>
     /// <exception cref="EngineException">NE10007: a loss is not finite; NE3180: no target counts</exception>
-    public IReadOnlyList<double> Run(IReadOnlyList<LabelledBatch> batches, IGradientSink sink, long? targets = null)
+    public IReadOnlyList<double> Run(IReadOnlyList<LabelledBatch> batches, IGradientSink sink, IReadOnlyList<double>? scales = null)
     {
         ModelSpec spec = model.Spec;
         var backward = new Backward(backend, spec, dtype, forward);
         Stream[] streams = [.. batches.Select(b => new Stream(b, spec.Layers.Count))];
         try
         {
-            long total = targets ?? batches.Sum(b => b.TargetCounts.Sum(n => (long)n));
+            long total = batches.Sum(b => b.TargetCounts.Sum(n => (long)n));
             if (total == 0)
             {
                 throw new EngineException("NE3180", "no token of the text counts: all of them are padding") { Hint = "check the mask or the labels" };
@@ -72,9 +72,9 @@ public sealed class GradientPass(Session session, CausalModel model, DType dtype
             ScaleSquares(batches, total);
             ForwardAll(streams, sink.FirstLayer);
             List<double> losses = [];
-            foreach (Stream s in streams)
+            for (int i = 0; i < streams.Length; i++)
             {
-                losses.AddRange(Loss(backward, s, 1.0 / total, sink.Outer));
+                losses.AddRange(Loss(backward, streams[i], scales?[i] ?? 1.0 / total, sink.Outer));
             }
 
             BackwardAll(backward, streams, sink);
