@@ -6,11 +6,14 @@ namespace NativeEngine.Kernels.Tests;
 internal sealed record Operand(DType DType, Shape Shape, Func<int, double> Value);
 
 /// <summary>
-/// One row of the op table. Operand 0 is the destination. Run calls the op; Reference computes operand 0 from all operands,
-/// in plain loops in double precision.
+/// One row of the op table. The first operands are the destinations. Run calls the op; Reference computes the destinations from
+/// all operands, in plain loops in double precision.
 /// </summary>
 internal sealed record OpCase(Op Op, DType DType, string Shapes, Operand[] Operands, Action<IBackend, Tensor[]> Run, Action<double[][]> Reference)
 {
+    /// <summary>How many of the operands are destinations.</summary>
+    public int Outputs { get; init; } = 1;
+
     /// <summary>Elements between the rows of every operand that has several rows.</summary>
     public int Gap { get; init; }
 
