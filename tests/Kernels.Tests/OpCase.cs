@@ -53,6 +53,30 @@ internal sealed class OpArena : IDisposable
         return values;
     }
 
+    /// <summary>Gives element i, counted without the gaps, the value <paramref name="value"/>(i).</summary>
+    public static void Write(Tensor tensor, Func<int, double> value)
+    {
+        for (int i = 0; i < tensor.Shape.Count; i++)
+        {
+            (int row, int column) = Math.DivRem(i, (int)tensor.Columns);
+            switch (tensor.DType)
+            {
+                case DType.F64:
+                    tensor.Row<double>(row)[column] = value(i);
+                    break;
+                case DType.F32:
+                    tensor.Row<float>(row)[column] = (float)value(i);
+                    break;
+                case DType.BF16:
+                    tensor.Row<ushort>(row)[column] = (ushort)(BitConverter.SingleToUInt32Bits((float)value(i)) >> 16);
+                    break;
+                default:
+                    tensor.Row<int>(row)[column] = (int)value(i);
+                    break;
+            }
+        }
+    }
+
     /// <summary>The bytes of operand <paramref name="i"/> with its gaps and the guard row behind it.</summary>
     public unsafe byte[] Bytes(int i) => new Span<byte>((void*)owners[i].Address, (int)owners[i].Bytes).ToArray();
 
@@ -80,26 +104,7 @@ internal sealed class OpArena : IDisposable
         owners.Add(owner);
         Fill(owner);
         Tensor tensor = owner.RowRange(0, shape.Rows).ColumnRange(0, shape.Columns).Reshape(shape);
-        for (int i = 0; i < shape.Count; i++)
-        {
-            (int row, int column) = Math.DivRem(i, (int)shape.Columns);
-            switch (operand.DType)
-            {
-                case DType.F64:
-                    tensor.Row<double>(row)[column] = operand.Value(i);
-                    break;
-                case DType.F32:
-                    tensor.Row<float>(row)[column] = (float)operand.Value(i);
-                    break;
-                case DType.BF16:
-                    tensor.Row<ushort>(row)[column] = (ushort)(BitConverter.SingleToUInt32Bits((float)operand.Value(i)) >> 16);
-                    break;
-                default:
-                    tensor.Row<int>(row)[column] = (int)operand.Value(i);
-                    break;
-            }
-        }
-
+        Write(tensor, operand.Value);
         return tensor;
     }
 

@@ -166,16 +166,16 @@ internal static class OpCases
     }
 
     /// <summary>A destination starts as NaN: whatever an op leaves unwritten or reads from it shows.</summary>
-    private static Operand Out(DType dtype, params ReadOnlySpan<long> extents) => new(dtype, ShapeOf(extents), _ => double.NaN);
+    public static Operand Out(DType dtype, params ReadOnlySpan<long> extents) => new(dtype, ShapeOf(extents), _ => double.NaN);
 
-    private static Operand In(DType dtype, long n) => In(dtype, 1, n) with { Shape = new(n) };
+    public static Operand In(DType dtype, long n) => In(dtype, 1, n) with { Shape = new(n) };
 
-    private static Operand In(DType dtype, long batch, long n, long d) => In(dtype, batch * n, d) with { Shape = new(batch, n, d) };
+    public static Operand In(DType dtype, long batch, long n, long d) => In(dtype, batch * n, d) with { Shape = new(batch, n, d) };
 
-    private static Operand In(DType dtype, long n, long d) => Spread(dtype, n, d, 1);
+    public static Operand In(DType dtype, long n, long d) => Spread(dtype, n, d, 1);
 
     /// <summary>Normal deviates times <paramref name="scale"/>, the same in every run, as exact in F32 as in F64.</summary>
-    private static Operand Spread(DType dtype, long n, long d, double scale)
+    public static Operand Spread(DType dtype, long n, long d, double scale)
     {
         var random = new Random((int)(n * 1000 + d) + 1);
         float[] values = [.. Enumerable.Range(0, (int)(n * d)).Select(_ =>
@@ -183,7 +183,7 @@ internal static class OpCases
         return new(dtype, new(n, d), i => values[i]);
     }
 
-    private static Operand Integers(long n, Func<int, int> value) => new(DType.I32, new(n), i => value(i));
+    public static Operand Integers(long n, Func<int, int> value) => new(DType.I32, new(n), i => value(i));
 
     private static Shape ShapeOf(ReadOnlySpan<long> extents) => extents.Length switch
     {

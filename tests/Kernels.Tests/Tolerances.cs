@@ -6,6 +6,9 @@ namespace NativeEngine.Kernels.Tests;
 /// </summary>
 internal static class Tolerances
 {
+    /// <summary>Gradients in F64 against the fourth-order difference formula.</summary>
+    public const double FiniteDifference = 1e-20;
+
     public static double Nmse(Op op, DType dtype) => (op, dtype) switch
     {
         (Op.Copy or Op.Zero or Op.Transpose or Op.Embed, _) => 0,
