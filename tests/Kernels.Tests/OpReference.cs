@@ -1,7 +1,7 @@
 namespace NativeEngine.Kernels.Tests;
 
 /// <summary>What the ops compute, in double precision and as plainly as it can be written. Row-major, no gaps; n rows, d columns.</summary>
-internal static class OpReference
+internal static partial class OpReference
 {
     public static void RmsNorm(double[] y, double[] x, double[]? gain, int n, int d, double eps, long width)
     {
