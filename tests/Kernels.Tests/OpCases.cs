@@ -5,6 +5,7 @@ internal static partial class OpCases
 {
     private const double Eps = 1e-5;
     private static readonly (int N, int D)[] Sizes = [(1, 1), (1, 257), (3, 31), (5, 33), (33, 64), (31, 257), (300, 130)];
+    private static readonly (int N, int Heads, int HeadDim, int Half)[] RopeSizes = [(1, 1, 2, 1), (31, 3, 32, 16), (33, 8, 128, 64), (257, 5, 80, 10), (3, 2, 9, 4)];
     private static readonly Dictionary<string, OpCase> ByName = Build().ToDictionary(test => test.Name);
 
     /// <summary>Ops whose results do not fit the table, and the class that tests them.</summary>
@@ -26,7 +27,7 @@ internal static partial class OpCases
     private static IEnumerable<OpCase> Build() =>
         from dtype in new[] { DType.F32, DType.F64 }
         from test in Memory(dtype).Concat(Pointwise(dtype)).Concat(Norms(dtype)).Concat(Positions(dtype)).Concat(Attention(dtype))
-            .Concat(AttentionBackward(dtype)).Concat(Mlp(dtype)).Concat(Loss(dtype))
+            .Concat(AttentionBackward(dtype)).Concat(Mlp(dtype)).Concat(Loss(dtype)).Concat(Backward(dtype))
         from gap in new[] { 0, 3 }
         select test with { Gap = gap };
 
@@ -85,7 +86,7 @@ internal static partial class OpCases
             }
         }
 
-        foreach ((int n, int heads, int headDim, int half) in new[] { (1, 1, 2, 1), (31, 3, 32, 16), (33, 8, 128, 64), (257, 5, 80, 10), (3, 2, 9, 4) })
+        foreach ((int n, int heads, int headDim, int half) in RopeSizes)
         {
             yield return new(Op.Rope, t, $"{n} rows, {heads} heads of {headDim}, {half} angles",
                 [In(t, n, heads * headDim), In(t, n + 5, half), In(t, n + 5, half), Integers(n, i => n + 4 - i)],

@@ -48,6 +48,11 @@ internal static class Check
         indices.DType == DType.I32 && indices.IsContiguous && indices.Shape.Count == x.Rows,
         op, "there must be one I32 per row, without gaps", x, indices);
 
+    /// <summary>F64, one for every row of <paramref name="x"/>.</summary>
+    public static void OneDoublePerRow(Op op, Tensor x, Tensor vector) => That(
+        vector.DType == DType.F64 && vector.IsContiguous && vector.Shape.Count == x.Rows,
+        op, "there must be one F64 per row, without gaps", vector, x);
+
     /// <summary>Every index lies in <paramref name="from"/> .. <paramref name="end"/> - 1.</summary>
     public static void InRange(Op op, Tensor indices, long from, long end)
     {
