@@ -24,8 +24,14 @@ internal static class Tolerances
     /// <summary>Elements of gradients (golden/llmpruner/README.md), of the largest one.</summary>
     public const double GradientTimesMax = 2e-5;
 
-    /// <summary>A finite difference of a loss in F64 against its gradient, of the gradient's size: what the 4-point formula leaves of h = 1e-3.</summary>
+    /// <summary>Step of a finite difference, of the size of the weights: small, so that few inputs of a ReLU change sign on the way.</summary>
+    public const double SlopeStep = 1e-5;
+
+    /// <summary>A finite difference of a loss in F64 against its gradient, of the gradient's size.</summary>
     public const double Slope = 1e-6;
+
+    /// <summary>The same quantity computed in F64 in another order, of the largest element.</summary>
+    public const double SameInF64 = 1e-10;
 
     /// <summary>Rounding of a loss in F64, which a finite difference divides by h.</summary>
     public const double SlopeNoise = 1e-14;

@@ -227,9 +227,14 @@ public sealed class GradientPass(Session session, CausalModel model, DType dtype
             LayerWeights layer = model.Layer(l);
             using LayerActivations act = s.Kept[l] ?? Recompute(layer, l, s);
             s.Kept[l] = null;
-            string op = act.Stations.Select(FirstNotFinite).FirstOrDefault(name => name is not null) ?? "the output projection";
+            string op = "the output projection of the last";
+            for (int i = layer.Stations.Count - 1; i >= 0; i--)
+            {
+                op = FirstNotFinite(act.Stations[i]) is { } found ? $"{found} of the {(layer.Stations[i].Qkv is null ? "MLP" : "attention")}" : op;
+            }
+
             model.Release(layer);
-            return new EngineException("NE10007", $"the loss is not finite: layer {l} produced NaN or infinity, first in {op}")
+            return new EngineException("NE10007", $"the loss is not finite: layer {l} produced NaN or infinity, first in {op} block")
             {
                 File = model.Checkpoint.Folder,
                 Key = $"layer {l}",
@@ -244,8 +249,8 @@ public sealed class GradientPass(Session session, CausalModel model, DType dtype
     {
         (string Op, Tensor? Value)[] made =
         [
-            ("the residual", a.Input), ("the norm", a.Normed), ("the q, k, v projection", a.Qkv), ("attention", a.Attended),
-            ("the MLP's input projection", a.MlpHidden), ("the MLP's activation", a.MlpActivated),
+            ("the residual in front", a.Input), ("the norm", a.Normed), ("the q, k, v projection", a.Qkv), ("attention's result", a.Attended),
+            ("the input projection", a.MlpHidden), ("the activation", a.MlpActivated),
         ];
         return Array.Find(made, m => m.Value is not null && !backend.AllFinite(m.Value)).Op;
     }
