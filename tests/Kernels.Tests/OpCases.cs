@@ -27,7 +27,7 @@ internal static partial class OpCases
     private static IEnumerable<OpCase> Build() =>
         from dtype in new[] { DType.F32, DType.F64 }
         from test in Memory(dtype).Concat(Pointwise(dtype)).Concat(Norms(dtype)).Concat(Positions(dtype)).Concat(Attention(dtype))
-            .Concat(AttentionBackward(dtype)).Concat(Mlp(dtype)).Concat(Loss(dtype)).Concat(Backward(dtype))
+            .Concat(AttentionBackward(dtype)).Concat(Mlp(dtype)).Concat(Loss(dtype)).Concat(Backward(dtype)).Concat(Prune(dtype))
         from gap in new[] { 0, 3 }
         select test with { Gap = gap };
 
