@@ -17,6 +17,7 @@ internal static class CommandLine
         ("tokenize", TokenizeCommand.Create),
         ("eval", EvalCommand.Create),
         ("slice", SliceCommand.Create),
+        ("groups", GroupsCommand.Create),
         ("generate", GenerateCommand.Create),
         ("export", ExportCommand.Create),
         ("bench", BenchCommand.Create),
