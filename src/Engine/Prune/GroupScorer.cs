@@ -4,15 +4,6 @@ using NativeEngine.Spec;
 
 namespace NativeEngine.Prune;
 
-/// <summary>The importance of every structure of a group.</summary>
-/// <param name="Group">what hangs together</param>
-/// <param name="OfRoot">scores of the root's indices</param>
-public sealed record GroupScores(Group Group, double[] OfRoot)
-{
-    /// <summary>Scores of the structures.</summary>
-    public double[] OfStructures { get; } = Group.PerStructure(OfRoot);
-}
-
 /// <summary>
 /// Scores groups, one layer at a time: a member is scored while its weight is in memory, and its gradient, where one is needed,
 /// as soon as it is complete. Biases do not count, as in the reference (L2).
@@ -35,18 +26,18 @@ public sealed class GroupScorer(Session session, CausalModel model, Importance i
     public OuterGradients? Outer { get; private set; }
 
     /// <summary>The scores of all groups; <paramref name="batches"/> are the examples where gradients are needed.</summary>
-    public IReadOnlyList<GroupScores> Score(IReadOnlyList<LabelledBatch> batches, long activationMemory)
+    public IReadOnlyList<ScoredGroup> Score(IReadOnlyList<LabelledBatch> batches)
     {
         if (importance.Kind == ImportanceKind.Random)
         {
-            return [.. groups.Select(g => new GroupScores(g, Random(g)))];
+            return [.. groups.Select(g => Scored(g, Random(g)))];
         }
 
         OuterWeights? outer = byLayer.Contains(-1) ? model.Outer : null;
         if (importance.NeedsGradients)
         {
             using OuterGradients? gradients = Outer = outer is null ? null : OuterGradients.Zeros(backend, outer, model.Spec.TiedHead, DType.F32);
-            using var pass = new GradientPass(session, model, DType.F32, activationMemory);
+            using var pass = new GradientPass(session, model, DType.F32, session.ActivationMemory);
             pass.Run(batches, this);
             ScoreOuter(outer, gradients);
         }
@@ -62,7 +53,7 @@ public sealed class GroupScorer(Session session, CausalModel model, Importance i
             }
         }
 
-        return [.. groups.Select(g => new GroupScores(g, importance.Reduce(g, [.. g.Members.Select(m => scores[m])])))];
+        return [.. groups.Select(g => Scored(g, importance.Reduce(g, [.. g.Members.Select(m => scores[m])])))];
     }
 
     /// <inheritdoc/>
@@ -143,6 +134,8 @@ public sealed class GroupScorer(Session session, CausalModel model, Importance i
         bool skipped = w is null || (importance.Compat && !importance.NeedsGradients && member.Role == Role.Embed);
         scores[member] = skipped ? [] : importance.OfMember(backend, w!, g, h, !member.IsRows || w!.Shape.Rank == 1);
     }
+
+    private static ScoredGroup Scored(Group group, double[] ofRoot) => new(group, group.PerStructure(ofRoot)) { OfRoot = ofRoot };
 
     private double[] Random(Group group)
     {

@@ -18,7 +18,11 @@ public enum Ranking
 /// <summary>A group and how much each of its structures matters.</summary>
 /// <param name="Group">of the model as it is at this step</param>
 /// <param name="Scores">one per structure</param>
-public sealed record ScoredGroup(Group Group, IReadOnlyList<double> Scores);
+public sealed record ScoredGroup(Group Group, IReadOnlyList<double> Scores)
+{
+    /// <summary>One per index of the root, which the scores are sums of.</summary>
+    public IReadOnlyList<double> OfRoot { get; init; } = [];
+}
 
 /// <summary>
 /// Picks the structures that go: the ones with the smallest scores, of equal ones the first. (The reference sorts without keeping
