@@ -35,4 +35,10 @@ internal static class Tolerances
 
     /// <summary>Rounding of a loss in F64, which a finite difference divides by h.</summary>
     public const double SlopeNoise = 1e-14;
+
+    /// <summary>Importance summed from absolute values (golden/llmpruner/README.md).</summary>
+    public const double Importance = 5e-5;
+
+    /// <summary>The same of one channel, before the sum over a head evens its rounding out.</summary>
+    public const double SingleRow = 5e-5;
 }

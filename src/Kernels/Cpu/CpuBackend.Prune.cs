@@ -12,7 +12,7 @@ public sealed partial class CpuBackend
     {
         DType dtype = w.DType == DType.BF16 ? DType.F32 : w.DType;
         Check.That(
-            dtype is DType.F32 or DType.F64 && (g ?? w).DType == dtype && (h ?? w).DType == dtype,
+            dtype is DType.F32 or DType.F64 && (g?.DType ?? dtype) == dtype && (h?.DType ?? dtype) == dtype,
             Op.AddSaliency, "w must be F32, F64 or BF16, and g and h must be F64 with an F64, F32 otherwise", w, g, h);
         Check.SameSize(Op.AddSaliency, w, g ?? w, h ?? w);
         if (columns)
