@@ -184,6 +184,43 @@ public sealed record ExportResult : RunResult
     public required IReadOnlyList<string> Files { get; init; }
 }
 
+/// <summary>Perplexity before and after pruning.</summary>
+public sealed record PrunePerplexity(double? Dense, double? Pruned);
+
+/// <summary>Result of <c>prune</c>.</summary>
+public sealed record PruneResult : RunResult
+{
+    /// <summary>The folder that was written; null when only a plan was.</summary>
+    public string? Output { get; init; }
+
+    /// <summary>The plan file that was written.</summary>
+    public string? Plan { get; init; }
+
+    /// <summary>Parameters as loaded; tied matrices count once.</summary>
+    public required long ParametersBefore { get; init; }
+
+    /// <summary>Parameters of the pruned model.</summary>
+    public required long ParametersAfter { get; init; }
+
+    /// <summary>What goes, numbered in the dense model.</summary>
+    public required IReadOnlyList<PrunedGroup> Groups { get; init; }
+
+    /// <summary>One entry per decoder layer that stays.</summary>
+    public required IReadOnlyList<LayerShape> Layers { get; init; }
+
+    /// <summary>Of the weights as stored; null without --eval.</summary>
+    public PrunePerplexity? Perplexity { get; init; }
+
+    /// <summary>Stock transformers loads the output: every layer has the same shape.</summary>
+    public required bool Stock { get; init; }
+
+    /// <summary>Seconds by phase.</summary>
+    public required IReadOnlyDictionary<string, double> Phases { get; init; }
+
+    /// <summary>Which tokenizer was used; "none" for token files.</summary>
+    public required string Tokenizer { get; init; }
+}
+
 /// <summary>JSON of all results: snake_case, nulls left out, no reflection.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
@@ -193,6 +230,7 @@ public sealed record ExportResult : RunResult
 [JsonSerializable(typeof(PerplexityResult))]
 [JsonSerializable(typeof(SliceResult))]
 [JsonSerializable(typeof(GroupsResult))]
+[JsonSerializable(typeof(PruneResult))]
 [JsonSerializable(typeof(GenerateResult))]
 [JsonSerializable(typeof(ExportResult))]
 public sealed partial class ResultJson : JsonSerializerContext;
