@@ -20,7 +20,7 @@ internal static class GradientCases
     private const DType F64 = DType.F64;
 
     public static IEnumerable<GradientCase> All =>
-        Products().Concat(Norms()).Concat(Positions()).Concat(Mlp()).Concat(Loss());
+        Products().Concat(Norms()).Concat(Positions()).Concat(Attention()).Concat(Mlp()).Concat(Loss());
 
     private static IEnumerable<GradientCase> Products()
     {
@@ -114,5 +114,20 @@ internal static class GradientCases
                 }
             })
         { Variables = 1 };
+    }
+
+    private static IEnumerable<GradientCase> Attention()
+    {
+        const int Batch = 2, Length = 19;
+        var dims = new AttentionDims(4, 2, 5, Length, 0.4);
+        Operand[] results = [OpCases.Out(F64, Batch, Length, 20), OpCases.Out(F64, Batch, 4, Length)];
+        Operand[] inputs = [OpCases.In(F64, Batch, Length, 20, 1), OpCases.In(F64, Batch, Length, 10, 2), OpCases.In(F64, Batch, Length, 10, 3)];
+        yield return new(Op.Attention, "causal", results, inputs,
+            (b, y, x) => b.Attention(y[0], y[1], x[0], x[1], x[2], null, null, dims),
+            (b, g, dy, y, x) => b.AttentionBackward(g[0], g[1], g[2], dy, y[0], y[1], x[0], x[1], x[2], null, null, dims));
+        yield return new(Op.Attention, "masked documents", results, [.. inputs, OpCases.Mask(Batch, Length), OpCases.Documents(Batch, Length, Length)],
+            (b, y, x) => b.Attention(y[0], y[1], x[0], x[1], x[2], x[3], x[4], dims),
+            (b, g, dy, y, x) => b.AttentionBackward(g[0], g[1], g[2], dy, y[0], y[1], x[0], x[1], x[2], x[3], x[4], dims))
+        { Variables = 3 };
     }
 }

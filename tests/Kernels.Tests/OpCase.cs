@@ -3,7 +3,10 @@ using System.Runtime.InteropServices;
 namespace NativeEngine.Kernels.Tests;
 
 /// <summary>One tensor of a case and the values it starts with; element i, counted without padding, is Value(i).</summary>
-internal sealed record Operand(DType DType, Shape Shape, Func<int, double> Value);
+internal sealed record Operand(DType DType, Shape Shape, Func<int, double> Value)
+{
+    public double[] Values => [.. Enumerable.Range(0, (int)Shape.Count).Select(Value)];
+}
 
 /// <summary>
 /// One row of the op table. The first operands are the destinations. Run calls the op; Reference computes the destinations from

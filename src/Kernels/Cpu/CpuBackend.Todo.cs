@@ -6,8 +6,5 @@ public sealed partial class CpuBackend
     public void Dropout(Tensor y, Tensor x, double rate, ulong key) => throw new NotImplementedException();
 
     /// <inheritdoc/>
-    public void AttentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dy, Tensor y, Tensor logSumExp, Tensor q, Tensor k, Tensor v, Tensor? mask, Tensor? first, AttentionDims dims) => throw new NotImplementedException();
-
-    /// <inheritdoc/>
     public void AdamW(Tensor w, Tensor g, Tensor m, Tensor v, AdamWStep step) => throw new NotImplementedException();
 }
