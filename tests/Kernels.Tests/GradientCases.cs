@@ -20,7 +20,7 @@ internal static class GradientCases
     private const DType F64 = DType.F64;
 
     public static IEnumerable<GradientCase> All =>
-        Products().Concat(Norms()).Concat(Positions()).Concat(Attention()).Concat(Mlp()).Concat(Loss());
+        Products().Concat(Pointwise()).Concat(Norms()).Concat(Positions()).Concat(Attention()).Concat(Mlp()).Concat(Loss());
 
     private static IEnumerable<GradientCase> Products()
     {
@@ -33,12 +33,11 @@ internal static class GradientCases
             });
     }
 
-    private static IEnumerable<GradientCase> Norms()
+    private static IEnumerable<GradientCase> Pointwise()
     {
-        const int N = 3, D = 11;
+        const int N = 4, D = 21;
         Operand[] y = [OpCases.Out(F64, N, D)];
-        Operand x = OpCases.Spread(F64, N, D, 2), gain = OpCases.In(F64, D), bias = OpCases.In(F64, D);
-        yield return new(Op.AddColumnSums, "of AddBias", y, [bias, x],
+        yield return new(Op.AddColumnSums, "of AddBias", y, [OpCases.In(F64, D), OpCases.In(F64, N, D)],
             (b, y, x) =>
             {
                 b.Copy(y[0], x[1]);
@@ -49,6 +48,15 @@ internal static class GradientCases
                 b.AddColumnSums(g[0], dy);
                 b.Copy(g[1], dy);
             });
+        yield return new(Op.Dropout, "its own gradient", y, [OpCases.In(F64, N, D)],
+            (b, y, x) => b.Dropout(y[0], x[0], 0.4, 11), (b, g, dy, _, _) => b.Dropout(g[0], dy, 0.4, 11));
+    }
+
+    private static IEnumerable<GradientCase> Norms()
+    {
+        const int N = 3, D = 11;
+        Operand[] y = [OpCases.Out(F64, N, D)];
+        Operand x = OpCases.Spread(F64, N, D, 2), gain = OpCases.In(F64, D), bias = OpCases.In(F64, D);
         foreach (int width in new[] { D, D + 5 })
         {
             yield return new(Op.RmsNormBackward, $"width {width} of {D}", y, [x, gain],
