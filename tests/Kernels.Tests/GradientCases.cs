@@ -20,7 +20,7 @@ internal static class GradientCases
     private const DType F64 = DType.F64;
 
     public static IEnumerable<GradientCase> All =>
-        Products().Concat(Norms()).Concat(Positions()).Concat(Attention()).Concat(Mlp()).Concat(Loss());
+        Products().Concat(Pointwise()).Concat(Norms()).Concat(Positions()).Concat(Attention()).Concat(Mlp()).Concat(Loss());
 
     private static IEnumerable<GradientCase> Products()
     {
@@ -33,27 +33,11 @@ internal static class GradientCases
             });
     }
 
-    private static IEnumerable<GradientCase> Attention()
+    private static IEnumerable<GradientCase> Pointwise()
     {
-        const int Batch = 2, Length = 19;
-        var dims = new AttentionDims(4, 2, 5, Length, 0.4);
-        Operand[] results = [OpCases.Out(F64, Batch, Length, 20), OpCases.Out(F64, Batch, 4, Length)];
-        Operand[] inputs = [OpCases.In(F64, Batch, Length, 20, 1), OpCases.In(F64, Batch, Length, 10, 2), OpCases.In(F64, Batch, Length, 10, 3)];
-        yield return new(Op.Attention, "causal", results, inputs,
-            (b, y, x) => b.Attention(y[0], y[1], x[0], x[1], x[2], null, null, dims),
-            (b, g, dy, y, x) => b.AttentionBackward(g[0], g[1], g[2], dy, y[0], y[1], x[0], x[1], x[2], null, null, dims));
-        yield return new(Op.Attention, "masked documents", results, [.. inputs, OpCases.Mask(Batch, Length), OpCases.Documents(Batch, Length, Length)],
-            (b, y, x) => b.Attention(y[0], y[1], x[0], x[1], x[2], x[3], x[4], dims),
-            (b, g, dy, y, x) => b.AttentionBackward(g[0], g[1], g[2], dy, y[0], y[1], x[0], x[1], x[2], x[3], x[4], dims))
-        { Variables = 3 };
-    }
-
-    private static IEnumerable<GradientCase> Norms()
-    {
-        const int N = 3, D = 11;
+        const int N = 4, D = 21;
         Operand[] y = [OpCases.Out(F64, N, D)];
-        Operand x = OpCases.Spread(F64, N, D, 2), gain = OpCases.In(F64, D), bias = OpCases.In(F64, D);
-        yield return new(Op.AddColumnSums, "of AddBias", y, [bias, x],
+        yield return new(Op.AddColumnSums, "of AddBias", y, [OpCases.In(F64, D), OpCases.In(F64, N, D)],
             (b, y, x) =>
             {
                 b.Copy(y[0], x[1]);
@@ -64,6 +48,15 @@ internal static class GradientCases
                 b.AddColumnSums(g[0], dy);
                 b.Copy(g[1], dy);
             });
+        yield return new(Op.Dropout, "its own gradient", y, [OpCases.In(F64, N, D)],
+            (b, y, x) => b.Dropout(y[0], x[0], 0.4, 11), (b, g, dy, _, _) => b.Dropout(g[0], dy, 0.4, 11));
+    }
+
+    private static IEnumerable<GradientCase> Norms()
+    {
+        const int N = 3, D = 11;
+        Operand[] y = [OpCases.Out(F64, N, D)];
+        Operand x = OpCases.Spread(F64, N, D, 2), gain = OpCases.In(F64, D), bias = OpCases.In(F64, D);
         foreach (int width in new[] { D, D + 5 })
         {
             yield return new(Op.RmsNormBackward, $"width {width} of {D}", y, [x, gain],
@@ -129,5 +122,20 @@ internal static class GradientCases
                 }
             })
         { Variables = 1 };
+    }
+
+    private static IEnumerable<GradientCase> Attention()
+    {
+        const int Batch = 2, Length = 19;
+        var dims = new AttentionDims(4, 2, 5, Length, 0.4);
+        Operand[] results = [OpCases.Out(F64, Batch, Length, 20), OpCases.Out(F64, Batch, 4, Length)];
+        Operand[] inputs = [OpCases.In(F64, Batch, Length, 20, 1), OpCases.In(F64, Batch, Length, 10, 2), OpCases.In(F64, Batch, Length, 10, 3)];
+        yield return new(Op.Attention, "causal", results, inputs,
+            (b, y, x) => b.Attention(y[0], y[1], x[0], x[1], x[2], null, null, dims),
+            (b, g, dy, y, x) => b.AttentionBackward(g[0], g[1], g[2], dy, y[0], y[1], x[0], x[1], x[2], null, null, dims));
+        yield return new(Op.Attention, "masked documents", results, [.. inputs, OpCases.Mask(Batch, Length), OpCases.Documents(Batch, Length, Length)],
+            (b, y, x) => b.Attention(y[0], y[1], x[0], x[1], x[2], x[3], x[4], dims),
+            (b, g, dy, y, x) => b.AttentionBackward(g[0], g[1], g[2], dy, y[0], y[1], x[0], x[1], x[2], x[3], x[4], dims))
+        { Variables = 3 };
     }
 }

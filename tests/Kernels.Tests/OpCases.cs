@@ -27,7 +27,7 @@ internal static partial class OpCases
     private static IEnumerable<OpCase> Build() =>
         from dtype in new[] { DType.F32, DType.F64 }
         from test in Memory(dtype).Concat(Pointwise(dtype)).Concat(Norms(dtype)).Concat(Positions(dtype)).Concat(Attention(dtype))
-            .Concat(AttentionBackward(dtype)).Concat(Mlp(dtype)).Concat(Loss(dtype)).Concat(Backward(dtype)).Concat(Prune(dtype))
+            .Concat(AttentionBackward(dtype)).Concat(Mlp(dtype)).Concat(Loss(dtype)).Concat(Backward(dtype)).Concat(Prune(dtype)).Concat(Optimiser(dtype))
         from gap in new[] { 0, 3 }
         select test with { Gap = gap };
 
@@ -52,6 +52,10 @@ internal static partial class OpCases
                 (b, x) => b.AddBias(x[0], x[1]), v => Each(v[0], i => v[0][i] + v[1][i % d]));
             yield return new(Op.Add, t, $"{n}x{d}", [In(t, n, d), In(t, n, d)],
                 (b, x) => b.Add(x[0], x[1]), v => Each(v[0], i => v[0][i] + v[1][i]));
+            yield return new(Op.Dropout, t, $"{n}x{d}", [Out(t, n, d), In(t, n, d)],
+                (b, x) => b.Dropout(x[0], x[1], 0.3, 0x123456789ABCDEF0), v => OpReference.Dropout(v[0], v[1], 0.3, 0x123456789ABCDEF0));
+            yield return new(Op.Dropout, t, $"{n}x{d} in place", [In(t, n, d)],
+                (b, x) => b.Dropout(x[0], x[0], 0.05, 7), v => OpReference.Dropout(v[0], v[0], 0.05, 7));
             yield return new(Op.ZeroMasked, t, $"{n}x{d}", [In(t, n, d), Integers(n, i => i % 3)],
                 (b, x) => b.ZeroMasked(x[0], x[1]), v => Each(v[0], i => v[1][i / d] == 0 ? 0 : v[0][i]));
         }
