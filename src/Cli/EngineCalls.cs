@@ -13,6 +13,8 @@ internal sealed record EngineCalls
 
     public Func<Session, GroupsOptions, GroupsResult> Groups { get; init; } = Verbs.Groups;
 
+    public Func<Session, PruneOptions, PruneResult> Prune { get; init; } = Verbs.Prune;
+
     public Func<Session, GenerateOptions, GenerateResult> Generate { get; init; } = Verbs.Generate;
 
     public Func<Session, ExportOptions, ExportResult> Export { get; init; } = Verbs.Export;

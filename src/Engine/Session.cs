@@ -50,7 +50,7 @@ public sealed class Session : IDisposable
     public long WeightMemory { get; init; } = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2;
 
     /// <summary>Bytes for activations that a backward would otherwise compute again. Default: a quarter of the memory.</summary>
-    public long ActivationMemory { get; init; } = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4;
+    public long ActivationMemory { get; set; } = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4;
 
     /// <summary>Seconds spent in each phase so far, in the order in which they first began.</summary>
     public IReadOnlyDictionary<string, double> Phases

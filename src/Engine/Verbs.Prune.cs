@@ -1,6 +1,5 @@
 using NativeEngine.Checkpoints;
 using NativeEngine.Evaluate;
-using NativeEngine.Export;
 using NativeEngine.Model;
 using NativeEngine.Prune;
 using NativeEngine.Spec;
@@ -26,7 +25,6 @@ public static partial class Verbs
         PrunePlan plan = options.ApplyPlan is null ? Decide(session, model, windows, options) : PrunePlanFile.Read(options.ApplyPlan, model.Spec);
         ModelSpec pruned = plan.Apply();
         Notices(session, plan, pruned);
-        session.Switch("write");
         if (options.Plan is not null)
         {
             PrunePlanFile.Write(options.Plan, plan);
@@ -36,7 +34,8 @@ public static partial class Verbs
         if (options.Output is not null)
         {
             double? dense = eval is null ? null : PrunerPerplexity(session, options.Model, eval);
-            Write(session, model, plan, options);
+            session.Phase("write", pruned.Layers.Count);
+            PrunedFolder.Write(session, model, plan, options.Store, options.Output, options.Overwrite, EffectiveOptions.Of(options));
             perplexity = eval is null ? null : new PrunePerplexity(dense, PrunerPerplexity(session, options.Output, eval));
         }
 
@@ -91,27 +90,6 @@ public static partial class Verbs
         TokenWindows Calibration() => windows.Calibration(
             options.Calibration ?? throw new EngineException("NE2038", "this importance is measured on text, and none was given") { Key = "--calibration", Hint = "name a text, or use --importance l1, l2 or random" },
             options.Samples, options.SeqLen, options.Seed);
-    }
-
-    private static void Write(Session session, CausalModel model, PrunePlan plan, PruneOptions options)
-    {
-        ModelSpec pruned = plan.Apply();
-        using CausalModel cut = model.Cut(plan);
-        using var writer = new ModelFolderWriter(session.Backend, model, pruned, options.Store, "llm-pruner", options.Output!, options.Overwrite, plan.KeptLayers);
-        session.Phase("write", pruned.Layers.Count);
-        foreach (Parameter p in pruned.Parameters())
-        {
-            session.Cancel.ThrowIfCancellationRequested();
-            using Kernels.Tensor value = session.Backend.Alloc(Kernels.DType.F32, p.Shape);
-            cut.Read(p, value);
-            writer.Write(p.Role, p.Layer, p.IsBias, value);
-            if (p.Layer >= 0)
-            {
-                session.Reporter.Step(p.Layer + 1, $"layer {p.Layer}");
-            }
-        }
-
-        writer.Commit(EffectiveOptions.Of(options));
     }
 
     private static void Notices(Session session, PrunePlan plan, ModelSpec pruned)

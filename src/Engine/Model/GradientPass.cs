@@ -104,6 +104,8 @@ public sealed class GradientPass(Session session, CausalModel model, DType dtype
 
     private void ForwardAll(Stream[] streams, int firstLayer)
     {
+        session.Switch("load");
+        _ = model.Outer;
         session.Switch("forward");
         int keepFrom = FirstKept(streams);
         foreach (Stream s in streams)
@@ -113,8 +115,7 @@ public sealed class GradientPass(Session session, CausalModel model, DType dtype
 
         for (int l = 0; l < model.Spec.Layers.Count; l++)
         {
-            session.Cancel.ThrowIfCancellationRequested();
-            LayerWeights layer = model.Layer(l);
+            LayerWeights layer = Load(l, "forward");
             foreach (Stream s in streams)
             {
                 if (l < firstLayer)
@@ -177,8 +178,7 @@ public sealed class GradientPass(Session session, CausalModel model, DType dtype
         session.Switch("backward");
         for (int l = model.Spec.Layers.Count - 1; l >= sink.FirstLayer; l--)
         {
-            session.Cancel.ThrowIfCancellationRequested();
-            LayerWeights layer = model.Layer(l);
+            LayerWeights layer = Load(l, "backward");
             IReadOnlyList<StationGradients>? gradients = sink.Begin(l, layer);
             foreach (Stream s in streams)
             {
@@ -192,7 +192,6 @@ public sealed class GradientPass(Session session, CausalModel model, DType dtype
             if (gradients is not null)
             {
                 sink.End(l, layer, gradients);
-                session.Switch("backward");
             }
 
             model.Release(layer);
@@ -205,6 +204,16 @@ public sealed class GradientPass(Session session, CausalModel model, DType dtype
                 backward.Embed(s.Gradient!, s.Batch.Tokens, sink.Outer);
             }
         }
+    }
+
+    /// <summary>The weights of a layer; the time from here on is <paramref name="phase"/>'s.</summary>
+    private LayerWeights Load(int l, string phase)
+    {
+        session.Cancel.ThrowIfCancellationRequested();
+        session.Switch("load");
+        LayerWeights layer = model.Layer(l);
+        session.Switch(phase);
+        return layer;
     }
 
     private LayerActivations Recompute(LayerWeights layer, int l, Stream s)
