@@ -71,6 +71,7 @@ public sealed class GradientPass(Session session, CausalModel model, DType dtype
 
             ScaleSquares(batches, total);
             ForwardAll(streams, sink.FirstLayer);
+            session.Switch("loss");
             List<double> losses = [];
             for (int i = 0; i < streams.Length; i++)
             {
