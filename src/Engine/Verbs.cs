@@ -48,9 +48,9 @@ public static partial class Verbs
             using Tensor value = session.Backend.Alloc(DType.F32, p.Shape);
             model.Checkpoint.Read(session.Backend, model.Checkpoint.Tensors[p.Name], value);
             writer.Write(p.Role, p.Layer, p.IsBias, value);
-            if (p.Layer >= 0)
+            if (p.Layer > reported)
             {
-                session.Reporter.Step(p.Layer + 1, $"layer {p.Layer}");
+                session.Reporter.Step((reported = p.Layer) + 1, $"layer {p.Layer}");
             }
         }
 

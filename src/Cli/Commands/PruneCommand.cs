@@ -28,9 +28,7 @@ internal static class PruneCommand
             "--scope", "Cut heads and MLP channels, columns of the residual, or whole layers", ("block", PruneScope.Block), ("channel", PruneScope.Channel), ("layer", PruneScope.Layer));
         Option<ImportanceKind> importance = Checked.Choice(
             "--importance", "What makes a structure important", ("taylor", ImportanceKind.Taylor), ("l1", ImportanceKind.L1), ("l2", ImportanceKind.L2), ("random", ImportanceKind.Random));
-        Option<TaylorOrder> taylor = Checked.Choice(
-            "--taylor", "Terms of the Taylor importance: gradient x weight per element, its second-order term, both, or gradient x weight per row and column",
-            ("param_first", TaylorOrder.ParamFirst), ("param_second", TaylorOrder.ParamSecond), ("param_mix", TaylorOrder.ParamMix), ("vectorize", TaylorOrder.Vectorize));
+        Option<TaylorOrder> taylor = Taylor();
         Option<Grouping> grouping = Checked.Choice(
             "--grouping", "How the matrices of a group count together", ("sum", Grouping.Sum), ("mean", Grouping.Mean), ("max", Grouping.Max), ("prod", Grouping.Prod), ("first", Grouping.First), ("second", Grouping.Second));
         Option<LayerRange?> attention = Layers("--attention-layers", "Layers that may lose heads, both ends included, or none");
@@ -137,6 +135,11 @@ internal static class PruneCommand
     /// <summary>The fraction to cut; <c>bench prune</c> has it too.</summary>
     public static Option<double> Ratio() => Checked.Number(
         "--ratio", "x", "Fraction of every group to cut: of the heads and of the MLP channels of each layer in range", Defaults.Ratio, "0 <= x < 1", x => x is >= 0 and < 1);
+
+    /// <summary>The terms of the Taylor importance; <c>bench prune</c> has it too.</summary>
+    public static Option<TaylorOrder> Taylor() => Checked.Choice(
+        "--taylor", "Terms of the Taylor importance: gradient x weight per element, its second-order term, both, or gradient x weight per row and column",
+        ("param_first", TaylorOrder.ParamFirst), ("param_second", TaylorOrder.ParamSecond), ("param_mix", TaylorOrder.ParamMix), ("vectorize", TaylorOrder.Vectorize));
 
     private static Option<LayerRange?> Layers(string name, string description) => new CheckedOption<LayerRange?>(
         name, "a..b", $"{description} (default: all but the first eighth and the last sixteenth)", "two layers with .. between them, such as 4..29, or none", (string text, out LayerRange? value) =>

@@ -10,6 +10,7 @@ namespace NativeEngine.Bench;
 [JsonSerializable(typeof(EigenBenchResult))]
 [JsonSerializable(typeof(SliceBenchResult))]
 [JsonSerializable(typeof(PruneBenchResult))]
+[JsonSerializable(typeof(TuneBenchResult))]
 [JsonSerializable(typeof(DecodeBenchResult))]
 [JsonSerializable(typeof(TokenizeBenchResult))]
 public sealed partial class BenchJson : JsonSerializerContext;

@@ -78,28 +78,15 @@ public static class PruneBench
 
     private static long Once(Session session, string shape, int layers, TokenWindows tokens, double ratio, TaylorOrder order)
     {
-        string root = Directory.CreateTempSubdirectory("nativeengine-bench-").FullName;
-        try
-        {
-            string folder = Path.Combine(root, "dense");
-            using (var maker = new CpuBackend())
-            {
-                SyntheticModel.Write(maker, shape, folder, layers);
-            }
-
-            using CausalModel model = CausalModel.Open(session.Backend, folder, DType.F32, weightMemory: 0);
-            var schedule = new PruneSchedule(model.Spec, PruneScope.Block);
-            var selection = new Selection(schedule, schedule.Ratio(ratio), Ranking.Local);
-            PrunePlan plan = new LlmPruner(session, model, schedule, selection, new Importance(ImportanceKind.Taylor, order, Grouping.Sum, 42, Compat: false)).Run(tokens, 1);
-            long peak = session.Backend.PeakBytes;
-            session.Switch("write");
-            PrunedFolder.Write(session, model, plan, null, Path.Combine(root, "pruned"), overwrite: false, []);
-            session.Switch(null);
-            return peak;
-        }
-        finally
-        {
-            Directory.Delete(root, recursive: true);
-        }
+        using var made = new TemporaryShape(null, shape, layers);
+        using CausalModel model = CausalModel.Open(session.Backend, made.Folder, DType.F32, weightMemory: 0);
+        var schedule = new PruneSchedule(model.Spec, PruneScope.Block);
+        var selection = new Selection(schedule, schedule.Ratio(ratio), Ranking.Local);
+        PrunePlan plan = new LlmPruner(session, model, schedule, selection, new Importance(ImportanceKind.Taylor, order, Grouping.Sum, 42, Compat: false)).Run(tokens, 1);
+        long peak = session.Backend.PeakBytes;
+        session.Switch("write");
+        PrunedFolder.Write(session, model, plan, null, made.Beside("pruned"), overwrite: false, []);
+        session.Switch(null);
+        return peak;
     }
 }
