@@ -72,6 +72,6 @@ public sealed class ModelFolderWriter : IDisposable
     /// <inheritdoc/>
     public void Dispose() => writer.Dispose();
 
-    private static EngineException NotFinite(string code, string name, string fault) =>
+    internal static EngineException NotFinite(string code, string name, string fault) =>
         new(code, $"the result for tensor '{name}' {fault}, nothing was written") { Key = name, Hint = "store it as fp32 or bf16, or look at the checkpoint" };
 }
