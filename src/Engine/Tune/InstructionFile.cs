@@ -19,7 +19,7 @@ public static class InstructionFile
 
     /// <summary>The records of <paramref name="path"/>, in order; an input that is absent or null is empty.</summary>
     /// <exception cref="EngineException">NE3200: not JSON; NE3201: a record is not an object; NE3202: a field is missing or not text; NE3203: no records;
-    /// NE3151: not UTF-8; NE3039, NE5002, NE5004: it cannot be read</exception>
+    /// NE3205: a record has a field twice; NE3151: not UTF-8; NE3039, NE5002, NE5004: it cannot be read</exception>
     public static IEnumerable<InstructionRecord> Read(string path)
     {
         byte[] utf8 = Corpus.ReadBytes(path);
@@ -87,7 +87,7 @@ public static class InstructionFile
             };
         }
 
-        using JsonDocument document = StrictJson.Parse(json, $"{path}[{index}]", "NE3200");
+        using JsonDocument document = StrictJson.Parse(json, $"{path}[{index}]", "NE3205");
         return new InstructionRecord(Field("instruction") ?? throw Missing("instruction"), Field("input") ?? "", Field("output") ?? throw Missing("output"));
 
         string? Field(string name)

@@ -23,7 +23,7 @@ public sealed class InstructionFileTests : IDisposable
     [InlineData("""[{"instruction":"a","output":"c"},{"instruction":]""", "NE3200", "[1]")]
     [InlineData("""[{"instruction":"a","output":"c"}""", "NE3200", "[1]")]
     [InlineData("""[{"instruction":"a","output":"c"}]]""", "NE3200", "[1]")]
-    [InlineData("""[{"instruction":"a","instruction":"b","output":"c"}]""", "NE3200", null)]
+    [InlineData("""[{"instruction":"a","instruction":"b","output":"c"}]""", "NE3205", null)]
     [InlineData("""[[{"instruction":"a","output":"c"}]]""", "NE3201", "[0]")]
     [InlineData("""[{"instruction":"a","output":"c"}, "b"]""", "NE3201", "[1]")]
     [InlineData("""[{"instruction":"a","output":"c"},{"instruction":"b"}]""", "NE3202", "[1].output")]
