@@ -17,6 +17,8 @@ internal static class CommandLine
         ("tokenize", TokenizeCommand.Create),
         ("eval", EvalCommand.Create),
         ("slice", SliceCommand.Create),
+        ("tune", TuneCommand.Create),
+        ("merge", MergeCommand.Create),
         ("generate", GenerateCommand.Create),
         ("export", ExportCommand.Create),
         ("bench", BenchCommand.Create),

@@ -173,4 +173,6 @@ public sealed record ExportResult : RunResult
 [JsonSerializable(typeof(SliceResult))]
 [JsonSerializable(typeof(GenerateResult))]
 [JsonSerializable(typeof(ExportResult))]
+[JsonSerializable(typeof(TuneResult))]
+[JsonSerializable(typeof(MergeResult))]
 public sealed partial class ResultJson : JsonSerializerContext;

@@ -90,7 +90,7 @@ public sealed record TuneOptions(string Model, string Output, TextSource Data)
     /// <summary>Examples per optimiser step.</summary>
     public int Batch { get; init; } = 64;
 
-    /// <summary>Rows per forward and backward; does not change what is computed, up to rounding.</summary>
+    /// <summary>Rows per forward and backward.</summary>
     public int MicroBatch { get; init; } = 4;
 
     /// <summary>Passes over the training set.</summary>

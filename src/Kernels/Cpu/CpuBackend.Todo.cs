@@ -18,7 +18,7 @@ public sealed partial class CpuBackend
     public void EmbedBackward(Tensor dtable, Tensor dy, Tensor ids) => throw new NotImplementedException();
 
     /// <inheritdoc/>
-    public void AttentionBackward( Tensor dq, Tensor dk, Tensor dv, Tensor dy, Tensor y, Tensor logSumExp, Tensor q, Tensor k, Tensor v, Tensor? mask, Tensor? first, AttentionDims dims) => throw new NotImplementedException();
+    public void AttentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dy, Tensor y, Tensor logSumExp, Tensor q, Tensor k, Tensor v, Tensor? mask, Tensor? first, AttentionDims dims) => throw new NotImplementedException();
 
     /// <inheritdoc/>
     public void ActivateBackward(Tensor dx, Tensor dy, Tensor x, Activation f) => throw new NotImplementedException();
