@@ -19,6 +19,8 @@ internal static class CommandLine
         ("slice", SliceCommand.Create),
         ("groups", GroupsCommand.Create),
         ("prune", PruneCommand.Create),
+        ("tune", TuneCommand.Create),
+        ("merge", MergeCommand.Create),
         ("generate", GenerateCommand.Create),
         ("export", ExportCommand.Create),
         ("bench", BenchCommand.Create),

@@ -18,4 +18,8 @@ internal sealed record EngineCalls
     public Func<Session, GenerateOptions, GenerateResult> Generate { get; init; } = Verbs.Generate;
 
     public Func<Session, ExportOptions, ExportResult> Export { get; init; } = Verbs.Export;
+
+    public Func<Session, TuneOptions, TuneResult> Tune { get; init; } = Verbs.Tune;
+
+    public Func<Session, MergeOptions, MergeResult> Merge { get; init; } = Verbs.Merge;
 }

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using NativeEngine.Kernels;
+using NativeEngine.Tune;
 
 namespace NativeEngine;
 
@@ -76,6 +77,49 @@ public static class EffectiveOptions
         ("store", Word(o.Store)),
         ("overwrite", o.Overwrite));
 
+    /// <summary>The options of <c>tune</c>. Whether it was resumed makes no difference to what it made.</summary>
+    public static JsonObject Of(TuneOptions o) => Given(
+        ("command", "tune"),
+        ("model", o.Model),
+        ("out", o.Output),
+        ("data", o.Data.Path),
+        ("join", Escape(o.Data.Join)),
+        ("rows", o.Data.StripRows ? "strip" : "keep"),
+        ("field", o.Data.Field),
+        ("format", o.Format == TuneFormat.Text ? "text" : "alpaca"),
+        ("rank", o.Rank),
+        ("alpha", o.Alpha),
+        ("dropout", o.Dropout),
+        ("targets", o.Targets is { } targets ? LoraTargetRoles.Format(targets) : null),
+        ("lr", o.LearningRate),
+        ("lr_schedule", Word(o.Decay)),
+        ("warmup", o.Warmup),
+        ("weight_decay", o.WeightDecay),
+        ("clip", o.Clip),
+        ("batch", o.Batch),
+        ("micro_batch", o.MicroBatch),
+        ("epochs", o.Steps is null ? o.Epochs : null),
+        ("steps", o.Steps),
+        ("cutoff", o.Cutoff),
+        ("pack", o.Pack),
+        ("train_on_inputs", o.TrainOnInputs),
+        ("eval_data", o.EvalData?.Path),
+        ("eval_samples", o.EvalSamples),
+        ("eval_every", o.EvalData is null && o.EvalSamples is null ? null : o.EvalEvery),
+        ("patience", o.Patience),
+        ("tokenizer", Word(o.Tokenizer)),
+        ("overwrite", o.Overwrite),
+        ("seed", o.Seed));
+
+    /// <summary>The options of <c>merge</c>.</summary>
+    public static JsonObject Of(MergeOptions o) => Given(
+        ("command", "merge"),
+        ("model", o.Model),
+        ("adapter", o.Adapter),
+        ("out", o.Output),
+        ("store", Word(o.Store)),
+        ("overwrite", o.Overwrite));
+
     /// <summary>A text with its newlines, tabs and backslashes as <c>--join</c> takes them.</summary>
     public static string Escape(string text) => text.Replace(@"\", @"\\").Replace("\n", @"\n").Replace("\t", @"\t");
 
@@ -87,6 +131,13 @@ public static class EffectiveOptions
         TokenizerChoice.Auto => "auto",
         TokenizerChoice.File => "file",
         _ => "slow",
+    };
+
+    private static string Word(LearningRateDecay decay) => decay switch
+    {
+        LearningRateDecay.Cosine => "cosine",
+        LearningRateDecay.Constant => "constant",
+        _ => "linear",
     };
 
     private static string? Word(DType? store) => store switch

@@ -233,4 +233,6 @@ public sealed record PruneResult : RunResult
 [JsonSerializable(typeof(PruneResult))]
 [JsonSerializable(typeof(GenerateResult))]
 [JsonSerializable(typeof(ExportResult))]
+[JsonSerializable(typeof(TuneResult))]
+[JsonSerializable(typeof(MergeResult))]
 public sealed partial class ResultJson : JsonSerializerContext;

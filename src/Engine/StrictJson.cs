@@ -1,14 +1,29 @@
+using System.Buffers;
 using System.Text.Json;
+using System.Text.Json.Nodes;
+using NativeEngine.Checkpoints;
 
 namespace NativeEngine;
 
-/// <summary>Reads untrusted JSON: bounded size and depth, no duplicate keys, and one error type whatever is wrong with it.</summary>
+/// <summary>Reads untrusted JSON: bounded size and depth, no duplicate keys, and one error type whatever is wrong with it. Writes the files of outputs.</summary>
 internal static class StrictJson
 {
     private static readonly JsonDocumentOptions Options = new() { AllowDuplicateProperties = false, MaxDepth = 64 };
 
     /// <summary>Parses <paramref name="path"/>. <paramref name="code"/> is the error for a file that is not what it should be; else those of <see cref="InputFile.Read"/>.</summary>
     public static JsonDocument ReadFile(string path, string code) => Parse(InputFile.Read(path), path, code);
+
+    /// <summary>A file of an output: indented, with a newline at the end.</summary>
+    public static byte[] Write(JsonObject root)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer, ShardPlan.JsonOptions with { Indented = true }))
+        {
+            root.WriteTo(json);
+        }
+
+        return [.. buffer.WrittenSpan, (byte)'\n'];
+    }
 
     /// <summary>Parses <paramref name="utf8"/>, which came from <paramref name="path"/>.</summary>
     public static JsonDocument Parse(ReadOnlyMemory<byte> utf8, string path, string code)

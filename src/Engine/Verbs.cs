@@ -42,18 +42,7 @@ public static partial class Verbs
 
         session.Phase("export", model.Spec.Layers.Count);
         using var writer = new ModelFolderWriter(session.Backend, model, model.Spec, options.Store, method: null, options.Output, options.Overwrite);
-        foreach (Parameter p in model.Spec.Parameters())
-        {
-            session.Cancel.ThrowIfCancellationRequested();
-            using Tensor value = session.Backend.Alloc(DType.F32, p.Shape);
-            model.Checkpoint.Read(session.Backend, model.Checkpoint.Tensors[p.Name], value);
-            writer.Write(p.Role, p.Layer, p.IsBias, value);
-            if (p.Layer > reported)
-            {
-                session.Reporter.Step((reported = p.Layer) + 1, $"layer {p.Layer}");
-            }
-        }
-
+        writer.WriteAll(session, model);
         IReadOnlyList<string> files = writer.Commit(EffectiveOptions.Of(options));
         return new ExportResult { Command = "export", Model = options.Model, Output = options.Output, Files = files };
     }

@@ -45,6 +45,8 @@ internal static class Cli
             o.OnText?.Invoke(" long");
             return new GenerateResult { Command = "generate", Model = o.Model, Text = " was long", Ids = [5, 6], TokensPerSecond = 100, PromptSeconds = 0.5 };
         },
+        Tune = (_, o) => new TuneResult { Command = "tune", Model = o.Model, Output = o.Output, Steps = 12, Epochs = 1.5, Loss = [5.94381, 5.79385], EvalLoss = 5.8125, Evaluations = [new(12, 5.8125)], StoppedEarly = true, TrainedParameters = 123_456, Examples = 51_760, TokensPerSecond = 1234.5, Phases = new Dictionary<string, double> { ["train"] = 1.25 }, Tokenizer = "auto: tokenizer.json" },
+        Merge = (_, o) => new MergeResult { Command = "merge", Model = o.Model, Output = o.Output, Parameters = 5_263_616 },
         Export = (_, o) => new ExportResult { Command = "export", Model = o.Model, Output = o.Output, Files = ["config.json", "model.safetensors"] },
     };
 }

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using NativeEngine.Kernels;
 
 namespace NativeEngine.Cli.Tests;
@@ -70,6 +71,72 @@ public sealed class OptionTests
     }
 
     [Fact]
+    public void Tune_has_the_defaults_of_the_engine() => Assert.Equal(new TuneOptions("m", "o", new TextSource("d.json")), TuneOptionsOf("tune m o --data d.json"));
+
+    [Fact]
+    public void Tune_takes_every_option_and_its_manifest_repeats_it()
+    {
+        TextSource Source(string path) => new(path, " ", true, "body");
+        TuneOptions[] all =
+        [
+            new("m", "o", Source("d.jsonl"))
+            {
+                Format = TuneFormat.Text,
+                Rank = 32,
+                Alpha = 10.5,
+                Dropout = 0,
+                Targets = LoraTargets.Down | LoraTargets.Q,
+                LearningRate = 3e-5,
+                Decay = LearningRateDecay.Cosine,
+                Warmup = 0,
+                WeightDecay = 0.01,
+                Clip = 0,
+                Batch = 3,
+                MicroBatch = 1,
+                Steps = 500,
+                Cutoff = 1024,
+                Pack = true,
+                EvalData = Source("e.safetensors:ids:mask"),
+                EvalEvery = 16,
+                Patience = 5,
+                Resume = true,
+                Tokenizer = TokenizerChoice.Slow,
+                Overwrite = true,
+                Seed = -7,
+            },
+            new("m", "o", new TextSource("d.json")) { Epochs = 5, TrainOnInputs = true, EvalSamples = 2000, Decay = LearningRateDecay.Constant },
+        ];
+        Assert.Equal(all[0], TuneOptionsOf(
+            "tune m o --data d.jsonl --format text --rank 32 --alpha 10.5 --dropout 0 --targets down,q --lr 3e-5 --lr-schedule cosine --warmup 0 --weight-decay 0.01 --clip 0 --batch 3 "
+            + "--micro-batch 1 --steps 500 --cutoff 1024 --pack --eval-data e.safetensors:ids:mask --eval-every 16 --patience 5 --resume --tokenizer slow --overwrite --seed -7 "
+            + "--join \\u0020 --rows strip --field body"));
+        Assert.Equal(all[1], TuneOptionsOf("tune m o --data d.json --epochs 5 --train-on-inputs --eval-samples 2000 --lr-schedule constant"));
+
+        using TemporaryFolder folder = new();
+        foreach (TuneOptions options in all)
+        {
+            string manifest = folder.File("manifest.json", new JsonObject { ["configuration"] = EffectiveOptions.Of(options) }.ToJsonString());
+            Assert.Equal(options with { Resume = false }, TuneOptionsOf("tune --config " + manifest));
+        }
+    }
+
+    [Fact]
+    public void Merge_takes_every_option_and_its_manifest_repeats_it()
+    {
+        MergeOptions? seen = null;
+        EngineCalls engine = Cli.Engine with { Merge = (session, o) => Cli.Engine.Merge(session, seen = o) };
+        Cli.Run("merge m a o", engine);
+        Assert.Equal(new MergeOptions("m", "a", "o"), seen);
+        Cli.Run("merge m a o --store fp16 --overwrite", engine);
+        MergeOptions all = new("m", "a", "o") { Store = DType.F16, Overwrite = true };
+        Assert.Equal(all, seen);
+
+        using TemporaryFolder folder = new();
+        Cli.Run($"merge --config {folder.File("manifest.json", new JsonObject { ["configuration"] = EffectiveOptions.Of(all) }.ToJsonString())}", engine);
+        Assert.Equal(all, seen);
+    }
+
+    [Fact]
     public void Tokenize_and_export_take_every_option()
     {
         TokenizeOptions? tokenize = null;
@@ -105,6 +172,15 @@ public sealed class OptionTests
             Assert.Equal(0, Cli.Run(["generate", "m", "--prompt", prompt], engine).Exit);
             Assert.Equal((prompt, null), (seen!.Prompt, seen.PromptIds));
         }
+    }
+
+    private static TuneOptions TuneOptionsOf(string line)
+    {
+        TuneOptions? seen = null;
+        Outcome outcome = Cli.Run(
+            [.. line.Split(' ').Select(word => word == @"\u0020" ? " " : word)], Cli.Engine with { Tune = (session, o) => Cli.Engine.Tune(session, seen = o) });
+        Assert.True(outcome.Exit == 0, outcome.Error);
+        return seen!;
     }
 
     private static SliceOptions SliceOptionsOf(string line) => SliceOptionsOf(line.Split(' '));

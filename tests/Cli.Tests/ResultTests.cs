@@ -10,6 +10,8 @@ public sealed class ResultTests
     [InlineData("eval perplexity m --text t", "eval perplexity")]
     [InlineData("slice m o --calibration t", "slice")]
     [InlineData("groups m", "groups")]
+    [InlineData("tune m o --data d", "tune")]
+    [InlineData("merge m a o", "merge")]
     [InlineData("generate m --prompt a", "generate")]
     [InlineData("generate m --prompt a --stream", "generate")]
     [InlineData("export m o --to hf", "export")]
@@ -48,6 +50,32 @@ public sealed class ResultTests
             """.ReplaceLineEndings("\n"),
             Cli.Run("inspect m").Out);
     }
+
+    [Fact]
+    public void Tune_as_text()
+    {
+        Assert.Equal(
+            """
+            model             m
+            written to        o
+            trained           123,456 parameters on 51,760 examples
+            steps             12 (1.5 epochs), stopped early
+            loss              5.9438 -> 5.7939
+            held-out loss     5.8125
+            tokens/s          1,234.5
+            tokenizer         auto: tokenizer.json
+
+            phase  seconds
+            train   1.25 s
+
+            """.ReplaceLineEndings("\n"),
+            Cli.Run("tune m o --data d").Out);
+        Assert.Equal([5.94381, 5.79385], Cli.Run("tune m o --data d --json").Json.GetProperty("loss").EnumerateArray().Select(loss => loss.GetDouble()));
+    }
+
+    [Fact]
+    public void Merge_as_text() =>
+        Assert.Equal("model             m\nwritten to        o\nparameters        5,263,616\n", Cli.Run("merge m a o").Out);
 
     [Fact]
     public void Slice_as_text()

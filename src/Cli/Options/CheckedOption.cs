@@ -49,9 +49,13 @@ internal static class Checked
     /// <summary>Any text: a path, a prompt.</summary>
     public static Option<string?> Text(string name, string helpName, string description) => new(name) { HelpName = helpName, Description = description };
 
-    /// <summary>A whole number with a default.</summary>
-    public static Option<int> Integer(string name, string description, int byDefault) =>
-        new CheckedOption<int>(name, "n", description, "a whole number, 1 or more", TryPositive) { DefaultValueFactory = _ => byDefault };
+    /// <summary>A whole number, <paramref name="least"/> or more, with a default.</summary>
+    public static Option<int> Integer(string name, string description, int byDefault, int least = 1) =>
+        new CheckedOption<int>(name, "n", description, $"a whole number, {least} or more", (string text, out int value) =>
+            int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value >= least)
+        {
+            DefaultValueFactory = _ => byDefault,
+        };
 
     /// <summary>A whole number whose default depends on the model or on another option; the description says how.</summary>
     public static Option<int?> OptionalInteger(string name, string description, int most = int.MaxValue) =>

@@ -25,6 +25,9 @@ internal static class Format
     /// <summary>Four decimals; "not finite" where there is no number.</summary>
     public static string Perplexity(double? value) => value is { } v && double.IsFinite(v) ? v.ToString("0.0000", CultureInfo.InvariantCulture) : "not finite";
 
+    /// <summary>Four decimals, in nats.</summary>
+    public static string Loss(double value) => value.ToString("0.0000", CultureInfo.InvariantCulture);
+
     /// <summary>One decimal, or a dash where there is no number.</summary>
     public static string Rate(double value) => double.IsFinite(value) ? value.ToString("N1", CultureInfo.InvariantCulture) : "-";
 

@@ -19,18 +19,18 @@ public sealed class CheckpointWriter : IDisposable
 
     /// <summary>
     /// Reserves the room for all tensors of <paramref name="plan"/> beside <paramref name="output"/>. A shard holds at most
-    /// <paramref name="maxShardBytes"/> bytes; <paramref name="input"/> is the folder that must not be touched. Errors: NE11001 the
-    /// output exists, NE11002 to NE11004 it may not be replaced, NE6001 and NE6002 no room, NE5010 I/O or permission.
+    /// <paramref name="maxShardBytes"/> bytes; <paramref name="input"/> is the folder that must not be touched; files of weights begin with
+    /// <paramref name="name"/>. Errors: NE11001 the output exists, NE11002 to NE11004 it may not be replaced, NE6001 and NE6002 no room, NE5010 I/O or permission.
     /// </summary>
-    public CheckpointWriter(string output, bool overwrite, IReadOnlyList<TensorPlan> plan, long maxShardBytes = 5_000_000_000, string? input = null)
-        : this(output, overwrite, plan, maxShardBytes, input, new Disk())
+    public CheckpointWriter(string output, bool overwrite, IReadOnlyList<TensorPlan> plan, long maxShardBytes = 5_000_000_000, string? input = null, string name = "model")
+        : this(output, overwrite, plan, maxShardBytes, input, new Disk(), name)
     {
     }
 
-    internal CheckpointWriter(string output, bool overwrite, IReadOnlyList<TensorPlan> plan, long maxShardBytes, string? input, Disk disk)
+    internal CheckpointWriter(string output, bool overwrite, IReadOnlyList<TensorPlan> plan, long maxShardBytes, string? input, Disk disk, string name = "model")
     {
         this.disk = disk;
-        shards = ShardPlan.Divide(plan, maxShardBytes);
+        shards = ShardPlan.Divide(plan, maxShardBytes, name);
         unwritten = shards.SelectMany(shard => shard.Entries).ToDictionary(entry => entry.Name);
         long bytes = shards.Sum(shard => shard.FileBytes);
         folder = new OutputFolder(output, overwrite, input, bytes + bytes / 20, disk);

@@ -7,7 +7,7 @@ using NativeEngine.Kernels;
 namespace NativeEngine.Checkpoints;
 
 /// <summary>One safetensors file of an output, laid out before any weight is known.</summary>
-/// <param name="FileName">model.safetensors or model-NNNNN-of-NNNNN.safetensors</param>
+/// <param name="FileName">NAME.safetensors or NAME-NNNNN-of-NNNNN.safetensors; NAME is "model" in a Hugging Face folder</param>
 /// <param name="Header">the first bytes of the file: length, JSON, padding</param>
 /// <param name="Entries">where each tensor goes</param>
 internal sealed record ShardPlan(string FileName, byte[] Header, IReadOnlyList<TensorEntry> Entries)
@@ -22,7 +22,7 @@ internal sealed record ShardPlan(string FileName, byte[] Header, IReadOnlyList<T
     /// Divides tensors into files as transformers does: in the order given, a file ends where the next tensor would exceed
     /// <paramref name="maxShardBytes"/>; a tensor that exceeds it alone has a file of its own.
     /// </summary>
-    public static IReadOnlyList<ShardPlan> Divide(IReadOnlyList<TensorPlan> plan, long maxShardBytes)
+    public static IReadOnlyList<ShardPlan> Divide(IReadOnlyList<TensorPlan> plan, long maxShardBytes, string name = "model")
     {
         CheckNames(plan);
         List<List<TensorPlan>> shards = [];
@@ -51,7 +51,7 @@ internal sealed record ShardPlan(string FileName, byte[] Header, IReadOnlyList<T
             shards.Add(open);
         }
 
-        return [.. shards.Select((tensors, i) => LayOut(shards.Count == 1 ? Checkpoint.SingleFile : $"model-{i + 1:D5}-of-{shards.Count:D5}.safetensors", tensors))];
+        return [.. shards.Select((tensors, i) => LayOut(shards.Count == 1 ? $"{name}.safetensors" : $"{name}-{i + 1:D5}-of-{shards.Count:D5}.safetensors", tensors))];
     }
 
     /// <summary>The index of several shards.</summary>

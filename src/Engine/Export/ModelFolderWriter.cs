@@ -67,12 +67,31 @@ public sealed class ModelFolderWriter : IDisposable
         writer.Write(backend, name, value);
     }
 
+    /// <summary>Reads every tensor of <paramref name="model"/>, whose spec this folder has, and writes it, after <paramref name="change"/> where given.</summary>
+    public void WriteAll(Session session, CausalModel model, Action<Parameter, Tensor>? change = null)
+    {
+        int reported = -1;
+        foreach (Parameter p in spec.Parameters())
+        {
+            session.Cancel.ThrowIfCancellationRequested();
+            using Tensor value = backend.Alloc(DType.F32, p.Shape);
+            model.Read(p, value);
+            change?.Invoke(p, value);
+            Write(p.Role, p.Layer, p.IsBias, value);
+            if (p.Layer > reported)
+            {
+                reported = p.Layer;
+                session.Reporter.Step(p.Layer + 1, $"layer {p.Layer}");
+            }
+        }
+    }
+
     /// <summary>Makes the folder visible, with <paramref name="configuration"/> in its manifest. Returns its files.</summary>
     public IReadOnlyList<string> Commit(JsonObject configuration) => writer.Commit(configuration);
 
     /// <inheritdoc/>
     public void Dispose() => writer.Dispose();
 
-    private static EngineException NotFinite(string code, string name, string fault) =>
+    internal static EngineException NotFinite(string code, string name, string fault) =>
         new(code, $"the result for tensor '{name}' {fault}, nothing was written") { Key = name, Hint = "store it as fp32 or bf16, or look at the checkpoint" };
 }

@@ -14,19 +14,7 @@ internal static class PrunedFolder
     {
         using CausalModel cut = model.Cut(plan);
         using var writer = new ModelFolderWriter(session.Backend, model, cut.Spec, store, "llm-pruner", output, overwrite, plan.KeptLayers);
-        int reported = -1;
-        foreach (Parameter p in cut.Spec.Parameters())
-        {
-            session.Cancel.ThrowIfCancellationRequested();
-            using Tensor value = session.Backend.Alloc(DType.F32, p.Shape);
-            cut.Read(p, value);
-            writer.Write(p.Role, p.Layer, p.IsBias, value);
-            if (p.Layer > reported)
-            {
-                session.Reporter.Step((reported = p.Layer) + 1, $"layer {p.Layer}");
-            }
-        }
-
+        writer.WriteAll(session, cut);
         writer.Commit(configuration);
     }
 }

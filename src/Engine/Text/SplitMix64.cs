@@ -14,6 +14,9 @@ internal struct SplitMix64(long seed)
         return z ^ (z >> 31);
     }
 
+    /// <summary>Uniform from 0 up to but not including 1, in steps of 2^-53.</summary>
+    public double NextUnit() => (Next() >> 11) * (1.0 / (1UL << 53));
+
     /// <summary>Uniform from 0 up to but not including <paramref name="bound"/>, without bias.</summary>
     public long Below(long bound)
     {

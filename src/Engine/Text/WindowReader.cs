@@ -11,6 +11,9 @@ internal sealed class WindowReader(Session session, ModelSpec spec, string folde
     /// <summary>Which tokenizer was used; "none" as long as only token files were read.</summary>
     public string TokenizerName => tokenizer?.Description ?? "none";
 
+    /// <summary>The tokenizer, read when first needed.</summary>
+    public Tokenizer Tokenizer => tokenizer ??= Text.Tokenizer.Load(folder, choice, session.Reporter);
+
     /// <summary>Windows without overlap from the start of the text, its special tokens once in front, the tail dropped; or the rows of a token file.</summary>
     public TokenWindows Evaluation(TextSource source, int seqLen, int? maxChunks)
     {
@@ -44,11 +47,67 @@ internal sealed class WindowReader(Session session, ModelSpec spec, string folde
         }
 
         seqLen = Fit(seqLen);
-        IReadOnlyList<int[]> drawn = CalibrationWindows.Draw(Tokenizer(), Corpus.Read(source), samples, seqLen, seed, session.Reporter);
+        IReadOnlyList<int[]> drawn = CalibrationWindows.Draw(Tokenizer, Corpus.Read(source), samples, seqLen, seed, session.Reporter);
         return Checked(new TokenWindows([.. drawn.SelectMany(w => w)], null, drawn.Count, seqLen), source);
     }
 
-    private TokenWindows? FromFile(TextSource source, int? rows)
+    /// <summary>
+    /// For training: windows one after the other of at most <paramref name="cutoff"/> tokens, the tail included, BOS in front of each where the
+    /// tokenizer adds one; or the rows of a token file, without the tokens that its mask hides.
+    /// </summary>
+    public IReadOnlyList<int[]> Training(TextSource source, int cutoff)
+    {
+        if (FromFile(source, null, "--cutoff") is { } windows)
+        {
+            return [.. Enumerable.Range(0, windows.Rows).Select(r => Shown(windows, r))];
+        }
+
+        int[] prefix = Tokenizer is { AddsBos: true, BosId: int bos } ? [bos] : [];
+        int[] ids = Tokenizer.Encode(Corpus.Read(source), addSpecial: false);
+        CheckIds(ids, source.Path);
+        return [.. ids.Chunk(Fit(cutoff, "--cutoff") - prefix.Length).Select(chunk => (int[])[.. prefix, .. chunk])];
+    }
+
+    /// <summary>Throws NE3178 when an id has no row in the embedding.</summary>
+    public void CheckIds(ReadOnlySpan<int> ids, string path)
+    {
+        int largest = System.Numerics.Tensors.TensorPrimitives.Max(ids);
+        if (largest >= spec.Vocab)
+        {
+            throw new EngineException("NE3178", $"token id {largest} is outside the embedding")
+            {
+                File = path,
+                Found = largest.ToString(),
+                Expected = $"0 to {spec.Vocab - 1}",
+                Hint = "the tokenizer and the weights are not of the same model",
+            };
+        }
+    }
+
+    /// <summary>Tokens per window, no more than the model has positions; <paramref name="option"/> asked for <paramref name="tokens"/>.</summary>
+    public int Fit(int tokens, string option = "--seqlen")
+    {
+        if (tokens < 2)
+        {
+            throw new EngineException("NE2024", "a window of one token predicts nothing") { Key = option, Found = tokens.ToString(), Expected = $"2 to {spec.MaxPositions}" };
+        }
+
+        if (tokens > spec.MaxPositions)
+        {
+            session.Reporter.Notice($"windows of {spec.MaxPositions} tokens, not {tokens}: the model has no more positions");
+        }
+
+        return Math.Min(tokens, spec.MaxPositions);
+    }
+
+    private static int[] Shown(TokenWindows windows, int row)
+    {
+        int from = row * windows.Width;
+        int[] ids = windows.Ids[from..(from + windows.Width)];
+        return windows.Mask is null ? ids : [.. ids.Where((_, i) => windows.Mask[from + i] != 0)];
+    }
+
+    private TokenWindows? FromFile(TextSource source, int? rows, string option = "--seqlen")
     {
         if (!TokenFile.TryParse(source.Path, out string path, out string name, out string? mask))
         {
@@ -67,43 +126,15 @@ internal sealed class WindowReader(Session session, ModelSpec spec, string folde
             throw new EngineException("NE3177", "there is no window of two tokens or more") { File = path, Key = name };
         }
 
-        session.Reporter.Notice($"{path}: {n} windows of {all.Width} tokens are used as they are; --seqlen does not apply");
+        session.Reporter.Notice($"{path}: {n} windows of {all.Width} tokens are used as they are; {option} does not apply");
         return Checked(new TokenWindows(all.Ids[..count], all.Mask?[..count], n, all.Width), source);
     }
 
-    private int Fit(int seqLen)
-    {
-        if (seqLen < 2)
-        {
-            throw new EngineException("NE2024", "a window of one token predicts nothing") { Key = "--seqlen", Found = seqLen.ToString(), Expected = $"2 to {spec.MaxPositions}" };
-        }
-
-        if (seqLen > spec.MaxPositions)
-        {
-            session.Reporter.Notice($"windows of {spec.MaxPositions} tokens, not {seqLen}: the model has no more positions");
-        }
-
-        return Math.Min(seqLen, spec.MaxPositions);
-    }
-
-    private int[] Encode(TextSource source) => Tokenizer().Encode(Corpus.Read(source), addSpecial: true);
-
-    private Tokenizer Tokenizer() => tokenizer ??= Text.Tokenizer.Load(folder, choice, session.Reporter);
+    private int[] Encode(TextSource source) => Tokenizer.Encode(Corpus.Read(source), addSpecial: true);
 
     private TokenWindows Checked(TokenWindows windows, TextSource source)
     {
-        int largest = windows.Ids.Max();
-        if (largest >= spec.Vocab)
-        {
-            throw new EngineException("NE3178", $"token id {largest} is outside the embedding")
-            {
-                File = source.Path,
-                Found = largest.ToString(),
-                Expected = $"0 to {spec.Vocab - 1}",
-                Hint = "the tokenizer and the weights are not of the same model",
-            };
-        }
-
+        CheckIds(windows.Ids, source.Path);
         return windows;
     }
 }

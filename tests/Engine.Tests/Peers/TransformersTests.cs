@@ -52,11 +52,17 @@ public sealed class TransformersTests
 internal static class Peer
 {
     /// <summary>Runs a script of shared/peers and parses the last line it prints; skips the test without the environment.</summary>
-    public static JsonElement Run(string script, params string[] arguments)
+    public static JsonElement Run(string script, params string[] arguments) => RunFile(Shared.Path("peers", script), arguments);
+
+    /// <summary>As <see cref="Run"/>, of a script of these tests.</summary>
+    public static JsonElement RunOwn(string script, params string[] arguments) =>
+        RunFile(Path.Combine(Shared.Root, "tests", "Engine.Tests", "Peers", script), arguments);
+
+    private static JsonElement RunFile(string script, string[] arguments)
     {
         string? root = Environment.GetEnvironmentVariable("NATIVEENGINE_PEERS");
         Skip.If(root is null, "NATIVEENGINE_PEERS is not set: .ci/run unpacks the reference Python environment and sets it");
-        string command = $". '{root}/env.sh'; exec /usr/bin/python3 '{Shared.Path("peers", script)}' {string.Join(' ', arguments.Select(a => $"'{a}'"))}";
+        string command = $". '{root}/env.sh'; exec /usr/bin/python3 '{script}' {string.Join(' ', arguments.Select(a => $"'{a}'"))}";
         using Process process = Process.Start(new ProcessStartInfo("sh", ["-c", command]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         Task<string> error = process.StandardError.ReadToEndAsync();
         string output = process.StandardOutput.ReadToEnd();

@@ -1,0 +1,96 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json.Nodes;
+using NativeEngine.Checkpoints;
+
+namespace NativeEngine.Tune;
+
+/// <summary>What decides the numbers of a run, by name: version, options, and hashes of the inputs. A run goes on only where all of it is the same.</summary>
+public sealed class RunIdentity
+{
+    /// <summary>Where things are and what becomes of the output decide no number; inputs count by their content.</summary>
+    private static readonly HashSet<string> WithoutEffect = ["command", "model", "out", "data", "eval_data", "overwrite"];
+
+    internal RunIdentity(IReadOnlyDictionary<string, string> facts) => Facts = facts;
+
+    /// <summary>Name and value of every fact.</summary>
+    public IReadOnlyDictionary<string, string> Facts { get; }
+
+    /// <summary>The identity of a run of <paramref name="options"/>. Of the weights only the headers are read, and the manifest where this engine wrote them. Errors: NE5002, NE5004.</summary>
+    /// <param name="options">its options</param>
+    /// <param name="weights">the weights of the model</param>
+    /// <param name="train">the training set</param>
+    /// <param name="eval">the held-out set</param>
+    public static RunIdentity Of(TuneOptions options, Checkpoint weights, IReadOnlyList<TrainingExample> train, IReadOnlyList<TrainingExample> eval)
+    {
+        Dictionary<string, string> facts = new() { ["engine version"] = typeof(RunIdentity).Assembly.GetName().Version!.ToString(3) };
+        foreach ((string name, JsonNode? value) in EffectiveOptions.Of(options))
+        {
+            if (!WithoutEffect.Contains(name))
+            {
+                facts[name] = value!.ToString();
+            }
+        }
+
+        var model = new ModelFolder(weights.Folder);
+        foreach (string name in new[] { "config.json", Manifest.FileName }.Where(model.Has))
+        {
+            facts[$"sha256 of the model's {name}"] = Hash(model.Read(name));
+        }
+
+        facts["sha256 of the weights' headers"] = Hash(Encoding.UTF8.GetBytes(string.Join('\n', weights.Tensors.Values.OrderBy(t => t.Name, StringComparer.Ordinal)
+            .Select(t => $"{t.Name} {t.DType} {t.Shape} {Path.GetFileName(t.File)} {t.Offset} {t.Bytes}"))));
+        facts["sha256 of the data"] = HashFile(options.Data.Path);
+        if (options.EvalData is { Path: var path })
+        {
+            facts["sha256 of the evaluation data"] = HashFile(path);
+        }
+
+        // The files may be the same and the tokenizer another one.
+        facts["sha256 of the examples"] = Hash(train, eval);
+        return new RunIdentity(facts);
+    }
+
+    /// <summary>What is not as in <paramref name="saved"/>, such as "lr: 0.0003 before, 0.0001 now".</summary>
+    public IReadOnlyList<string> Differences(RunIdentity saved) =>
+    [
+        .. Facts.Keys.Union(saved.Facts.Keys)
+            .Select(name => (Name: name, Before: saved.Facts.GetValueOrDefault(name, "nothing"), Now: Facts.GetValueOrDefault(name, "nothing")))
+            .Where(fact => fact.Before != fact.Now)
+            .Select(fact => $"{fact.Name}: {fact.Before} before, {fact.Now} now"),
+    ];
+
+    private static string Hash(ReadOnlySpan<byte> bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
+
+    private static string Hash(params ReadOnlySpan<IReadOnlyList<TrainingExample>> sets)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (IReadOnlyList<TrainingExample> examples in sets)
+        {
+            foreach (TrainingExample example in examples)
+            {
+                hash.AppendData(MemoryMarshal.AsBytes<int>([example.Ids.Length, example.PromptLength]));
+                hash.AppendData(MemoryMarshal.AsBytes<int>(example.Ids));
+            }
+
+            hash.AppendData(MemoryMarshal.AsBytes<int>([-1]));
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    private static string HashFile(string source)
+    {
+        string path = TokenFile.TryParse(source, out string tokens, out _, out _) ? tokens : source;
+        try
+        {
+            using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 1 << 20, FileOptions.SequentialScan);
+            return Convert.ToHexStringLower(SHA256.HashData(file));
+        }
+        catch (Exception e) when (Errors.IsIo(e))
+        {
+            throw Errors.Reading(path, e);
+        }
+    }
+}

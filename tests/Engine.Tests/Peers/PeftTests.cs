@@ -1,0 +1,96 @@
+using System.Text.Json;
+using NativeEngine.Checkpoints;
+using NativeEngine.Evaluate;
+using NativeEngine.Kernels;
+using NativeEngine.Model;
+using NativeEngine.Spec;
+using NativeEngine.Testing;
+using NativeEngine.Tests.Checkpoints;
+using NativeEngine.Tests.Tune;
+using NativeEngine.Tune;
+
+namespace NativeEngine.Tests;
+
+/// <summary>Adapters that we write, loaded by stock peft, and the reverse.</summary>
+public sealed class PeftTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+    private readonly Session session = new(threads: 2);
+
+    public void Dispose()
+    {
+        session.Dispose();
+        folder.Dispose();
+    }
+
+    [SkippableTheory]
+    [InlineData("tiny-llama", "spm")]
+    [InlineData("tiny-llama3", "llama3")]
+    [InlineData("tiny-opt", "opt")]
+    [InlineData("tiny-phi", "phi")]
+    public void An_adapter_that_we_write_is_the_same_there(string name, string tokens)
+    {
+        string model = Golden.Model(name), file = Shared.Path("golden", "slicegpt", $"tokens-{tokens}.safetensors");
+        ModelSpec spec = SpecReader.Read(model);
+        using AdapterSet adapter = RandomAdapters.Write(session, spec, model, folder["adapter"], new LoraConfig(4, 1, 0.05), LoraTargetRoles.Of(null, spec, SilentReporter.Instance));
+        JsonElement stock = Peer.Run("peft_check.py", "--model", model, "--adapter", folder["adapter"], "--tokens", file, "--name", "eval_ids");
+        Assert.False(stock.GetProperty("loading_info").EnumerateObject().Any(), stock.GetProperty("loading_info").GetRawText());
+
+        JsonElement found = stock.GetProperty("adapter");
+        Assert.Equal(adapter.Maps.Count * 2, found.GetProperty("lora_tensors").GetInt32());
+        Assert.Equal(adapter.ParameterCount, found.GetProperty("lora_parameters").GetInt64());
+        double squares = adapter.Maps.Values.Sum(lora => lora.B.AsSpan<float>().ToArray().Sum(b => (double)b * b));
+        Golden.Close(Math.Sqrt(squares), found.GetProperty("lora_B_frobenius").GetDouble(), 1e-12, 0, "norm of all B");
+
+        // Merged by hand, A, B and the scale make the same function here as the adapter makes there.
+        Merge(model, adapter, folder["merged"]);
+        double plain = stock.GetProperty("base").GetProperty("loss").GetDouble(), adapted = stock.GetProperty("with_adapter").GetProperty("loss").GetDouble();
+        Assert.True(Math.Abs(adapted - plain) > 1e-3, $"the adapter changes nothing: {plain} and {adapted}");
+        Golden.Close(adapted, Loss(folder["merged"], file), Tolerances.StockLoss, 0, "loss");
+    }
+
+    [SkippableTheory]
+    [InlineData("tiny-llama", "q_proj,v_proj")]
+    [InlineData("tiny-llama", "down_proj,gate_proj,o_proj,c_attn", "--half")]
+    [InlineData("tiny-opt", "out_proj,fc1,fc2")]
+    public void An_adapter_that_peft_writes_is_read(string name, string targets, params string[] more)
+    {
+        string model = Golden.Model(name);
+        ModelSpec spec = SpecReader.Read(model);
+        JsonElement norms = Peer.RunOwn("save_adapter.py", ["--model", model, "--out", folder["adapter"], "--targets", targets, .. more]);
+        using AdapterSet adapter = AdapterFolder.Read(session, folder["adapter"], spec);
+        Assert.Equal(new LoraConfig(4, 6, 0.1), adapter.Config);
+        Assert.Equal(norms.EnumerateObject().Count(), adapter.Maps.Count * 2);
+        foreach ((int layer, Role role, char factor, Tensor value) in adapter.Tensors())
+        {
+            double norm = Math.Sqrt(value.AsSpan<float>().ToArray().Sum(x => (double)x * x));
+            Golden.Close(norms.GetProperty(AdapterFolder.Name(spec, layer, role, factor)).GetDouble(), norm, 1e-12, 0, $"layer {layer}, {role}, {factor}");
+        }
+    }
+
+    private void Merge(string model, AdapterSet adapter, string output)
+    {
+        using CausalModel source = CausalModel.Open(session.Backend, model);
+        using var writer = new Export.ModelFolderWriter(session.Backend, source, source.Spec, DType.F32, null, output, overwrite: false);
+        foreach (Parameter p in source.Spec.Parameters())
+        {
+            using Tensor value = session.Backend.Alloc(DType.F32, p.Shape);
+            source.Checkpoint.Read(session.Backend, source.Checkpoint.Tensors[p.Name], value);
+            if (!p.IsBias && adapter[p.Layer, p.Role] is { } lora)
+            {
+                session.Backend.Gemm(value, lora.B, lora.A, alpha: adapter.Config.Scale, beta: 1);
+            }
+
+            writer.Write(p.Role, p.Layer, p.IsBias, value);
+        }
+
+        writer.Commit([]);
+    }
+
+    private double Loss(string model, string tokens)
+    {
+        using CausalModel opened = CausalModel.Open(session.Backend, model);
+        var windows = new TokenWindows(new GoldenTensors(tokens).Ints("eval_ids")[..(8 * 128)], null, 8, 128);
+        return PerplexityEvaluation.Mean(new PerplexityEvaluation(session, opened).Measure(windows, 8, null), PerplexityProtocol.LlmPruner);
+    }
+}
