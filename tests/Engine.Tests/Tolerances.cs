@@ -53,4 +53,16 @@ internal static class Tolerances
 
     /// <summary>Block influence of a forward in F32 against one in F64.</summary>
     public const double Influence = 2e-6;
+
+    /// <summary>Loss of a tuning step on a sliced model, relative (golden/slicegpt/tiny-llama/finetune.json: its F64 run differs by 1e-7).</summary>
+    public const double TuneLoss = 5e-6;
+
+    /// <summary>Norm of its gradient, relative (F64 differs by 2e-6).</summary>
+    public const double TuneGradientNorm = 5e-5;
+
+    /// <summary>Elements of adapters after 16 or 20 steps (F64 differs by 2e-5: AdamW turns the sign of a tiny gradient into a whole step).</summary>
+    public const double TunedAdapter = 5e-5;
+
+    /// <summary>Scalar product of a principal component and the recorded one, away from 1.</summary>
+    public const double SameComponent = 1e-4;
 }

@@ -61,6 +61,9 @@ public sealed class SliceGpt : IDisposable
     /// <summary>Eigenvalues of every PCA so far, descending, damping included: the first layer's input, then behind every station.</summary>
     public IReadOnlyList<double[]> Eigenvalues => eigenvalues;
 
+    /// <summary>Called with the number of each PCA and its components, which it may replace: a recorded run is replayed in its own basis.</summary>
+    internal Action<int, Tensor>? OnComponents { get; init; }
+
     /// <summary>Slices the model on <paramref name="calibration"/> and hands every finished tensor to <paramref name="sink"/>.</summary>
     public void Run(TokenWindows calibration, SliceSink sink)
     {
@@ -197,6 +200,7 @@ public sealed class SliceGpt : IDisposable
     {
         session.Switch("eigen");
         (Tensor q, double[] values) = pca.Solve();
+        OnComponents?.Invoke(eigenvalues.Count, q);
         eigenvalues.Add(values);
         if (random is not null)
         {
