@@ -73,7 +73,7 @@ public sealed class DependencyGraph
         }
 
         Read(-1, Role.NormFinal, [Role.Head]);
-        Out(Role.Head, -1);
+        Out(Role.Head, -1); // the vocabulary: a group by itself, which nothing cuts
     }
 
     /// <summary>norm(x), and the maps that read it.</summary>

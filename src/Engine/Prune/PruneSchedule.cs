@@ -58,12 +58,16 @@ public sealed class PruneSchedule
     {
         if (ratio is not (>= 0 and < 1))
         {
-            throw new EngineException("NE2034", $"a ratio of {ratio} is not a part of a model that leaves another part") { Key = "--ratio", Found = $"{ratio}", Expected = "0 <= x < 1" };
+            throw new EngineException("NE2034", $"a ratio of {ratio} cannot be cut off") { Key = "--ratio", Found = $"{ratio}", Expected = "0 <= x < 1" };
         }
 
-        return groups.FirstOrDefault(g => Kept(g, ratio) == 0) is { } empty
-            ? throw new EngineException("NE2035", $"a ratio of {ratio} leaves none of {empty.Name}") { Key = "--ratio", Found = $"{ratio}", Expected = $"at most {1 - 1.0 / (empty.Count * empty.Channels):0.####}" }
-            : new PruneTarget(Shape(ratio), ratio);
+        if (groups.FirstOrDefault(g => Kept(g, ratio) == 0) is { } empty)
+        {
+            double most = 1 - 1.0 / groups.Min(g => g.Count * g.Channels); // one channel of the narrowest group stays
+            throw new EngineException("NE2035", $"a ratio of {ratio} leaves none of {empty.Name}") { Key = "--ratio", Found = $"{ratio}", Expected = $"at most {Math.Floor(most * 1e4) / 1e4}" };
+        }
+
+        return new PruneTarget(Shape(ratio), ratio);
     }
 
     /// <summary>Keeps <paramref name="count"/> layers (the scope is <see cref="PruneScope.Layer"/>).</summary>

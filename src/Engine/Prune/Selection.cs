@@ -43,7 +43,8 @@ public sealed class Selection(PruneSchedule schedule, PruneTarget target, Rankin
             throw new EngineException("NE10007", $"the importance of {g.Group.Name} is not finite") { Key = g.Group.Name, Hint = "the calibration text drives the model out of range: look at the checkpoint" };
         }
 
-        int[] kept = ranking switch
+        bool alone = scored is [{ Group.Kind: StructureKind.Layers }]; // layers are all alike, and there is nothing to compare them with
+        int[] kept = (alone ? Ranking.Local : ranking) switch
         {
             Ranking.Global => Global(scored, schedule.Budget(target, current, step, steps)),
             Ranking.GlobalThreshold => UpToThreshold(scored, PruneSchedule.RatioAt(target, step, steps)),

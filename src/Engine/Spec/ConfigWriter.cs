@@ -47,8 +47,8 @@ public static class ConfigWriter
         config.Remove(CompressedConfig.Key);
         if (!IsStock(spec))
         {
-            string?[] methods = [.. (original.Object(CompressedConfig.Key)?.Text("method")?.Split('+') ?? []).Append(method).OfType<string>().Distinct()];
-            config[CompressedConfig.Key] = CompressedConfig.Write(spec, methods.Length == 0 ? null : string.Join('+', methods), allWidths: !HasOneShape(spec));
+            string?[] methods = [.. (original.Object(CompressedConfig.Key)?.Text("method")?.Split(',') ?? []).Append(method).OfType<string>().Distinct()];
+            config[CompressedConfig.Key] = CompressedConfig.Write(spec, methods.Length == 0 ? null : string.Join(',', methods), allWidths: !HasOneShape(spec));
         }
 
         return Encoding.UTF8.GetBytes(config.ToJsonString(new System.Text.Json.JsonSerializerOptions(System.Text.Json.JsonSerializerDefaults.General)

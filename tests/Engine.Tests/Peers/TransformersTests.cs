@@ -4,6 +4,8 @@ using NativeEngine.Checkpoints;
 using NativeEngine.Evaluate;
 using NativeEngine.Kernels;
 using NativeEngine.Model;
+using NativeEngine.Prune;
+using NativeEngine.Spec;
 using NativeEngine.Testing;
 
 namespace NativeEngine.Tests;
@@ -25,18 +27,7 @@ public sealed class TransformersTests
         try
         {
             Verbs.Export(session, new ExportOptions(Golden.Model(name), output) { Store = store });
-            JsonElement stock = Peer.Run("load_check.py", "--model", output, "--tokens", file, "--name", "eval_ids");
-            Assert.False(stock.GetProperty("loading_info").EnumerateObject().Any(), stock.GetProperty("loading_info").GetRawText());
-
-            using CausalModel model = CausalModel.Open(session.Backend, output);
-            int[] ids = new GoldenTensors(file).Ints("eval_ids");
-            var windows = new TokenWindows(ids[..(8 * 128)], null, 8, 128);
-            IReadOnlyList<PerplexityEvaluation.WindowNll> nll = new PerplexityEvaluation(session, model).Measure(windows, 8, null);
-            Golden.Close(stock.GetProperty("loss").GetDouble(), PerplexityEvaluation.Mean(nll, PerplexityProtocol.LlmPruner), Tolerances.StockLoss, 0, "loss");
-
-            using var generator = new Generator(session, model);
-            IReadOnlyList<int> greedy = generator.Greedy(ids[..16], 20, []).Ids;
-            Assert.Equal(stock.GetProperty("greedy").EnumerateArray().Select(e => e.GetInt32()), greedy);
+            AssertSame(session, output, file);
         }
         finally
         {
@@ -45,6 +36,36 @@ public sealed class TransformersTests
                 Directory.Delete(output, recursive: true);
             }
         }
+    }
+
+    [SkippableTheory]
+    [InlineData("tiny-llama3", "llama3")]
+    [InlineData("tiny-opt", "opt")]
+    [InlineData("tiny-phi", "phi")]
+    public void A_pruned_folder_whose_layers_are_alike_is_the_same_model_there(string name, string tokens)
+    {
+        ModelSpec spec = SpecReader.Read(Golden.Model(name));
+        int[] gone = [0, 3, 100, 101];
+        PrunePlan plan = new(spec, [new(-1, StructureKind.Layers, [1]), .. Enumerable.Range(0, spec.Layers.Count).Select(l => new PrunedGroup(l, StructureKind.Channels, gone))]);
+        using PrunedRun run = new(Golden.Model(name), plan);
+        using var session = new Session(threads: 2);
+        AssertSame(session, run.Folder, Shared.Path("golden", "slicegpt", $"tokens-{tokens}.safetensors"));
+    }
+
+    private static void AssertSame(Session session, string folder, string tokens)
+    {
+        JsonElement stock = Peer.Run("load_check.py", "--model", folder, "--tokens", tokens, "--name", "eval_ids");
+        Assert.False(stock.GetProperty("loading_info").EnumerateObject().Any(), stock.GetProperty("loading_info").GetRawText());
+
+        using CausalModel model = CausalModel.Open(session.Backend, folder);
+        int[] ids = new GoldenTensors(tokens).Ints("eval_ids");
+        var windows = new TokenWindows(ids[..(8 * 128)], null, 8, 128);
+        IReadOnlyList<PerplexityEvaluation.WindowNll> nll = new PerplexityEvaluation(session, model).Measure(windows, 8, null);
+        Golden.Close(stock.GetProperty("loss").GetDouble(), PerplexityEvaluation.Mean(nll, PerplexityProtocol.LlmPruner), Tolerances.StockLoss, 0, "loss");
+
+        using var generator = new Generator(session, model);
+        IReadOnlyList<int> greedy = generator.Greedy(ids[..16], 20, []).Ids;
+        Assert.Equal(stock.GetProperty("greedy").EnumerateArray().Select(e => e.GetInt32()), greedy);
     }
 }
 

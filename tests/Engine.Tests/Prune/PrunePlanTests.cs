@@ -85,6 +85,24 @@ public sealed class PrunePlanTests
     [InlineData("tiny-llama3")]
     [InlineData("tiny-opt")]
     [InlineData("tiny-phi")]
+    public void Every_tensor_keeps_as_much_as_its_new_shape_says(string model)
+    {
+        ModelSpec spec = SpecReader.Read(Golden.Model(model));
+        StructureKind heads = spec.Layers[1].KvHeads == spec.Layers[1].Heads ? StructureKind.Heads : StructureKind.KvHeads;
+        PrunePlan plan = new(spec, [new(-1, StructureKind.Layers, [2]), new(-1, StructureKind.Hidden, [0, 7]), new(1, heads, [1]), new(3, StructureKind.Channels, [3, 4, 9])]);
+        Assert.Equal(plan.Apply().Parameters(), plan.Tensors().Select(t => t.Pruned));
+        foreach (KeptTensor t in plan.Tensors())
+        {
+            Assert.Equal(t.Pruned.Shape[0], t.Rows?.Length ?? t.Dense.Shape[0]);
+            Assert.Equal(t.Pruned.Shape.Columns, (t.Dense.Shape.Rank == 1 ? t.Rows : t.Columns)?.Length ?? t.Dense.Shape.Columns);
+        }
+    }
+
+    [SkippableTheory]
+    [InlineData("tiny-llama")]
+    [InlineData("tiny-llama3")]
+    [InlineData("tiny-opt")]
+    [InlineData("tiny-phi")]
     public void What_is_cut_is_the_model_with_zeros_in_its_place(string model)
     {
         // A head or channel whose output columns are zero contributes nothing; without them the function must be the same.
@@ -196,6 +214,24 @@ public sealed class PrunePlanTests
         Assert.Equal(heads.Groups[0].Pruned, PrunePlanFile.Parse(PrunePlanFile.ToJson(heads), "plan.json", sliced).Groups[0].Pruned);
         Assert.Equal(sliced.Layers[0] with { Heads = 3, KvHeads = 3 }, heads.Apply().Layers[0]);
         Assert.Equal("NE4060", Assert.Throws<EngineException>(() => PrunePlanFile.Parse(PrunePlanFile.ToJson(hidden), "plan.json", sliced)).Code);
+    }
+
+    [SkippableTheory]
+    [InlineData("tiny-llama3")]
+    [InlineData("tiny-opt")]
+    public void Pruning_and_rotating_can_follow_each_other(string model)
+    {
+        ModelSpec spec = SpecReader.Read(Golden.Model(model));
+        PrunedGroup[] cut = [new(1, spec.Layers[1].Heads == spec.Layers[1].KvHeads ? StructureKind.Heads : StructureKind.KvHeads, [1]), new(2, StructureKind.Channels, [0, 5, 300])];
+        TokenWindows windows = Golden.Tensors("slicegpt", model == "tiny-opt" ? "tokens-opt.safetensors" : "tokens-llama3.safetensors").Windows("eval_ids", rows: 16);
+        using PrunedRun pruned = new(Golden.Model(model), new PrunePlan(spec, cut));
+        using SlicedRun prunedAndRotated = new(pruned.Folder, windows, fused => fused, compat: false), rotated = new(Golden.Model(model), windows, fused => fused, compat: false);
+        using PrunedRun rotatedAndPruned = new(rotated.Folder, new PrunePlan(rotated.Target, cut));
+        double expected = pruned.Perplexity(windows);
+        Golden.Close(expected, prunedAndRotated.Perplexity(windows), Tolerances.PrunedPerplexity, 0, "pruned, then rotated");
+        Golden.Close(expected, rotatedAndPruned.Perplexity(windows), Tolerances.PrunedPerplexity, 0, "rotated, then pruned");
+        Assert.Equal(prunedAndRotated.Model.Spec.Layers, rotatedAndPruned.Model.Spec.Layers);
+        Assert.Contains("llm-pruner,slicegpt", File.ReadAllText(Path.Combine(prunedAndRotated.Folder, "config.json")), StringComparison.Ordinal);
     }
 
     private static ModelSpec Fixture() => SpecReader.Read(Testing.Shared.Fixture("llama-mha"));

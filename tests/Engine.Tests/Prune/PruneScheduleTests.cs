@@ -82,6 +82,7 @@ public sealed class PruneScheduleTests
         if (code == "NE2035")
         {
             Assert.Contains("layer 5", e.Message, StringComparison.Ordinal);
+            Assert.Equal(1, schedule.Ratio(double.Parse(e.Expected!.Split(' ')[^1])).Spec.Layers[5].KvHeads);
         }
     }
 
@@ -149,6 +150,16 @@ public sealed class PruneScheduleTests
         PruneTarget target = schedule.Ratio(0.5);
         Assert.Equal([28, 24, 20, 16], Enumerable.Range(1, 4).Select(step => schedule.Step(target, step, 4).Layers[10].Heads));
         Assert.Equal([9632, 8256, 6880, 5504], Enumerable.Range(1, 4).Select(step => schedule.Step(target, step, 4).Layers[10].Ffn));
+    }
+
+    [SkippableFact]
+    public void Widths_that_are_no_multiple_of_8_are_reported()
+    {
+        ModelSpec spec = Read("llama-7b");
+        Assert.Empty(Alignment.Notices(spec));
+        Assert.Contains("3276", Assert.Single(Alignment.Notices(new PruneSchedule(spec, PruneScope.Channel).Ratio(0.2).Spec)), StringComparison.Ordinal);
+        Assert.Contains("the width of the MLP is no multiple of 8 in 26 of 32 layers (4403 in layer 4)", Assert.Single(Alignment.Notices(new PruneSchedule(spec, PruneScope.Block, round: 1).Ratio(0.6).Spec)), StringComparison.Ordinal);
+        Assert.Contains("attention is no multiple of 8 in 1 of 1 layers", Assert.Single(Alignment.Notices(spec with { Layers = [new LayerShape(3, 3, 20, 64, 64, 64, 64, 64)] })), StringComparison.Ordinal);
     }
 
     private static ModelSpec Read(string shape)
