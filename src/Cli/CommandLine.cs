@@ -17,6 +17,8 @@ internal static class CommandLine
         ("tokenize", TokenizeCommand.Create),
         ("eval", EvalCommand.Create),
         ("slice", SliceCommand.Create),
+        ("groups", GroupsCommand.Create),
+        ("prune", PruneCommand.Create),
         ("tune", TuneCommand.Create),
         ("merge", MergeCommand.Create),
         ("generate", GenerateCommand.Create),
@@ -33,7 +35,7 @@ internal static class CommandLine
     /// </summary>
     public static RootCommand Create(Host host, string? first = null)
     {
-        RootCommand root = new("Makes trained language models smaller: slices Hugging Face checkpoints (SliceGPT), measures what that costs, and runs them.")
+        RootCommand root = new("Makes trained language models smaller: slices (SliceGPT) and prunes (LLM-Pruner) Hugging Face checkpoints, measures what that costs, and runs them.")
         {
             HelpName = "nativeengine",
         };

@@ -11,6 +11,10 @@ internal sealed record EngineCalls
 
     public Func<Session, SliceOptions, SliceResult> Slice { get; init; } = Verbs.Slice;
 
+    public Func<Session, GroupsOptions, GroupsResult> Groups { get; init; } = Verbs.Groups;
+
+    public Func<Session, PruneOptions, PruneResult> Prune { get; init; } = Verbs.Prune;
+
     public Func<Session, GenerateOptions, GenerateResult> Generate { get; init; } = Verbs.Generate;
 
     public Func<Session, ExportOptions, ExportResult> Export { get; init; } = Verbs.Export;

@@ -35,6 +35,39 @@ public static class EffectiveOptions
         ("overwrite", o.Overwrite),
         ("seed", o.Seed));
 
+    /// <summary>The options of <c>prune</c>.</summary>
+    public static JsonObject Of(PruneOptions o) => Given(
+        ("command", "prune"),
+        ("model", o.Model),
+        ("out", o.Output),
+        ("calibration", o.Calibration?.Path),
+        ("join", o.Calibration is null ? null : Escape(o.Calibration.Join)),
+        ("rows", o.Calibration is null ? null : o.Calibration.StripRows ? "strip" : "keep"),
+        ("field", o.Calibration?.Field),
+        ("ratio", o.TargetParameters is null && o.KeepLayers is null && o.ApplyPlan is null ? o.Ratio : null),
+        ("target_parameters", o.TargetParameters?.Value),
+        ("scope", SnakeCase(o.Scope)),
+        ("importance", SnakeCase(o.Importance)),
+        ("taylor", SnakeCase(o.Taylor)),
+        ("grouping", SnakeCase(o.Grouping)),
+        ("attention_layers", o.AttentionLayers?.ToString()),
+        ("mlp_layers", o.MlpLayers?.ToString()),
+        ("samples", o.Samples),
+        ("seqlen", o.SeqLen),
+        ("iterations", o.Iterations),
+        ("global", o.Global),
+        ("round", o.Round),
+        ("keep_layers", o.KeepLayers),
+        ("layer_score", SnakeCase(o.LayerScore)),
+        ("compat", o.Compat ? "llm-pruner" : null),
+        ("apply_plan", o.ApplyPlan),
+        ("eval", o.Eval?.Path),
+        ("eval_seqlen", o.EvalSeqLen),
+        ("tokenizer", Word(o.Tokenizer)),
+        ("store", Word(o.Store)),
+        ("overwrite", o.Overwrite),
+        ("seed", o.Seed));
+
     /// <summary>The options of <c>export</c>.</summary>
     public static JsonObject Of(ExportOptions o) => Given(
         ("command", "export"),
@@ -89,6 +122,8 @@ public static class EffectiveOptions
 
     /// <summary>A text with its newlines, tabs and backslashes as <c>--join</c> takes them.</summary>
     public static string Escape(string text) => text.Replace(@"\", @"\\").Replace("\n", @"\n").Replace("\t", @"\t");
+
+    private static string SnakeCase<T>(T value) where T : struct, Enum => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
 
     private static string? Word(TokenizerChoice? choice) => choice switch
     {

@@ -38,6 +38,19 @@ public enum Orientation
     Random,
 }
 
+/// <summary>What pruning cuts.</summary>
+public enum PruneScope
+{
+    /// <summary>Heads and MLP channels, layer by layer.</summary>
+    Block,
+
+    /// <summary>Columns of the residual stream, in the whole model.</summary>
+    Channel,
+
+    /// <summary>Whole decoder layers.</summary>
+    Layer,
+}
+
 /// <summary>Text input: a .txt, .jsonl or .safetensors[:NAME[:MASK]] path and how its rows become one stream.</summary>
 /// <param name="Path">the file, with tensor names after colons</param>
 /// <param name="Join">between rows of a .txt or .jsonl</param>
@@ -112,6 +125,11 @@ public sealed record SliceOptions(string Model, string Output, TextSource Calibr
     /// <summary>Seed of the calibration windows and of a random orientation.</summary>
     public long Seed { get; init; } = 42;
 }
+
+/// <summary>Options of <c>groups</c>.</summary>
+/// <param name="Model">the folder of the model</param>
+/// <param name="Scope">blocks, or channels of the residual</param>
+public sealed record GroupsOptions(string Model, PruneScope Scope = PruneScope.Block);
 
 /// <summary>Options of <c>generate</c>; greedy.</summary>
 public sealed record GenerateOptions(string Model)

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using NativeEngine.Prune;
 using NativeEngine.Spec;
 
 namespace NativeEngine;
@@ -137,6 +138,26 @@ public sealed record SliceResult : RunResult
     public required string Tokenizer { get; init; }
 }
 
+/// <summary>One side of one module.</summary>
+/// <param name="Module">name in the checkpoint</param>
+/// <param name="Dimension">out or in</param>
+/// <param name="Size">indices along that side</param>
+public sealed record GroupMember(string Module, string Dimension, int Size);
+
+/// <summary>Module sides that are cut together.</summary>
+/// <param name="Root">the module by which structures are numbered</param>
+/// <param name="Kind">what its structures are</param>
+/// <param name="Structures">how many there are</param>
+/// <param name="Members">the root first</param>
+public sealed record GroupResult(string Root, StructureKind Kind, int Structures, IReadOnlyList<GroupMember> Members);
+
+/// <summary>Result of <c>groups</c>.</summary>
+public sealed record GroupsResult : RunResult
+{
+    /// <summary>In the order of the forward.</summary>
+    public required IReadOnlyList<GroupResult> Groups { get; init; }
+}
+
 /// <summary>Result of <c>generate</c>.</summary>
 public sealed record GenerateResult : RunResult
 {
@@ -163,6 +184,43 @@ public sealed record ExportResult : RunResult
     public required IReadOnlyList<string> Files { get; init; }
 }
 
+/// <summary>Perplexity before and after pruning.</summary>
+public sealed record PrunePerplexity(double? Dense, double? Pruned);
+
+/// <summary>Result of <c>prune</c>.</summary>
+public sealed record PruneResult : RunResult
+{
+    /// <summary>The folder that was written; null when only a plan was.</summary>
+    public string? Output { get; init; }
+
+    /// <summary>The plan file that was written.</summary>
+    public string? Plan { get; init; }
+
+    /// <summary>Parameters as loaded; tied matrices count once.</summary>
+    public required long ParametersBefore { get; init; }
+
+    /// <summary>Parameters of the pruned model.</summary>
+    public required long ParametersAfter { get; init; }
+
+    /// <summary>What goes, numbered in the dense model.</summary>
+    public required IReadOnlyList<PrunedGroup> Groups { get; init; }
+
+    /// <summary>One entry per decoder layer that stays.</summary>
+    public required IReadOnlyList<LayerShape> Layers { get; init; }
+
+    /// <summary>Of the weights as stored; null without --eval.</summary>
+    public PrunePerplexity? Perplexity { get; init; }
+
+    /// <summary>Stock transformers loads the output: every layer has the same shape.</summary>
+    public required bool Stock { get; init; }
+
+    /// <summary>Seconds by phase.</summary>
+    public required IReadOnlyDictionary<string, double> Phases { get; init; }
+
+    /// <summary>Which tokenizer was used; "none" for token files.</summary>
+    public required string Tokenizer { get; init; }
+}
+
 /// <summary>JSON of all results: snake_case, nulls left out, no reflection.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
@@ -171,6 +229,8 @@ public sealed record ExportResult : RunResult
 [JsonSerializable(typeof(TokenizeResult))]
 [JsonSerializable(typeof(PerplexityResult))]
 [JsonSerializable(typeof(SliceResult))]
+[JsonSerializable(typeof(GroupsResult))]
+[JsonSerializable(typeof(PruneResult))]
 [JsonSerializable(typeof(GenerateResult))]
 [JsonSerializable(typeof(ExportResult))]
 [JsonSerializable(typeof(TuneResult))]

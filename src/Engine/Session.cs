@@ -49,6 +49,9 @@ public sealed class Session : IDisposable
     /// <summary>A model whose weights need more bytes than this is read from disk layer by layer, again for every pass. Default: half of the memory.</summary>
     public long WeightMemory { get; init; } = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2;
 
+    /// <summary>Bytes for activations that a backward would otherwise compute again. Default: a quarter of the memory.</summary>
+    public long ActivationMemory { get; set; } = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4;
+
     /// <summary>Seconds spent in each phase so far, in the order in which they first began.</summary>
     public IReadOnlyDictionary<string, double> Phases
     {

@@ -84,6 +84,15 @@ public sealed record TuneOptions(string Model, string Output, TextSource Data)
     /// <summary>Decoupled weight decay of AdamW.</summary>
     public double WeightDecay { get; init; }
 
+    /// <summary>AdamW: decay of the mean of the gradient.</summary>
+    public double Beta1 { get; init; } = 0.9;
+
+    /// <summary>AdamW: decay of the mean of its square.</summary>
+    public double Beta2 { get; init; } = 0.999;
+
+    /// <summary>AdamW: added to the root of that mean.</summary>
+    public double Epsilon { get; init; } = 1e-8;
+
     /// <summary>Largest norm of the gradient of all adapters; 0 lets it be.</summary>
     public double Clip { get; init; } = 1;
 

@@ -1,10 +1,108 @@
+using System.Diagnostics;
+using NativeEngine.Export;
+using NativeEngine.Kernels;
+using NativeEngine.Model;
+using NativeEngine.Spec;
+using NativeEngine.Tune;
+
 namespace NativeEngine;
 
 public static partial class Verbs
 {
-    /// <summary>Trains a LoRA adapter for a model.</summary>
-    public static TuneResult Tune(Session session, TuneOptions options) => throw new NotImplementedException();
+    /// <summary>Trains a LoRA adapter for a model: dense, pruned or sliced.</summary>
+    public static TuneResult Tune(Session session, TuneOptions options)
+    {
+        using CausalModel model = Open(session, options.Model);
+        IReadOnlyList<Role> roles = LoraTargetRoles.Of(options.Targets, model.Spec, session.Reporter);
+        var data = new TrainingData(session, model.Spec, options);
+        var plan = new BatchPlan(data.Train.Count, options.Batch, options.Epochs, options.Steps, options.Seed);
+        var rates = new LearningRateSchedule(options.Decay, options.LearningRate, options.Warmup, plan.Steps);
+        var collator = new Collator(options.MicroBatch, options.Cutoff, model.Spec.MaxPositions, options.Pack);
+        session.Reporter.Notice($"{plan}");
+        if (options.Warmup >= plan.Steps)
+        {
+            session.Reporter.Notice($"the learning rate is still rising when the run ends: --warmup {options.Warmup} is no less than {plan.Steps} steps");
+        }
 
-    /// <summary>Adds an adapter to the weights of its model.</summary>
-    public static MergeResult Merge(Session session, MergeOptions options) => throw new NotImplementedException();
+        using var state = new TuneState(AdapterSet.Initial(session.Backend, model.Spec, new LoraConfig(options.Rank, options.Alpha, options.Dropout), roles, options.Seed));
+        using var writer = new AdapterFolderWriter(session.Backend, state.Adapters, model.Spec, options.Model, options.Output, options.Overwrite);
+        var checkpoints = new TuneCheckpoints(session, options.Model, options.Output, RunIdentity.Of(options, model.Checkpoint, data.Train, data.Eval));
+        checkpoints.Begin(state, options.Resume, options.Overwrite);
+
+        using var trainer = new Trainer(session, model, options, state);
+        long start = Stopwatch.GetTimestamp(), tokens = 0;
+        int first = state.Step;
+        session.Phase("tune", plan.Steps);
+        try
+        {
+            while (state.Step < plan.Steps && !StopsEarly(state, options))
+            {
+                TrainingExample[] batch = [.. plan.Batch(state.Step).ToArray().Select(i => data.Train[i])];
+                double loss = trainer.Step([.. collator.Collate(batch)], rates.At(state.Step));
+                tokens += batch.Sum(e => (long)e.Ids.Length);
+                bool last = state.Step == plan.Steps;
+                if (data.Eval.Count > 0 && (state.Step % options.EvalEvery == 0 || last))
+                {
+                    state.AddEvaluation(trainer.Evaluate(collator.Collate(data.Eval)));
+                }
+
+                string measured = state.Evaluations is [.., { } e] ? FormattableString.Invariant($", held out {e.Loss:0.0000}") : "";
+                session.Reporter.Step(state.Step, FormattableString.Invariant($"loss {loss:0.0000}{measured}, {tokens / Stopwatch.GetElapsedTime(start).TotalSeconds:N0} tokens/s"));
+                if (checkpoints.IsDue)
+                {
+                    session.Switch("write");
+                    checkpoints.Save(state);
+                }
+            }
+        }
+        catch (Exception e) when (state.Step > first && e is OperationCanceledException or EngineException { Exit: ExitCode.Numerical })
+        {
+            checkpoints.Save(state); // of the last step that was completed
+            session.Reporter.Notice($"the state behind step {state.Step} is in {checkpoints.Folder}; --resume goes on from there");
+            throw;
+        }
+
+        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        session.Switch("write");
+        writer.Write(state.Result);
+        writer.Commit(EffectiveOptions.Of(options));
+        checkpoints.Remove();
+        return new TuneResult
+        {
+            Command = "tune",
+            Model = options.Model,
+            Output = options.Output,
+            Steps = state.Step,
+            Epochs = (double)state.Step / plan.StepsPerEpoch,
+            Loss = state.Losses,
+            EvalLoss = state.BestEvaluation?.Loss,
+            Evaluations = data.Eval.Count > 0 ? state.Evaluations : null,
+            StoppedEarly = state.Step < plan.Steps,
+            TrainedParameters = state.Adapters.ParameterCount,
+            Examples = data.Train.Count,
+            TokensPerSecond = tokens / seconds,
+            Phases = session.Phases,
+            Tokenizer = data.TokenizerName,
+        };
+    }
+
+    /// <summary>Adds an adapter to the weights of its model, W + s B A, and writes the model.</summary>
+    public static MergeResult Merge(Session session, MergeOptions options)
+    {
+        using CausalModel model = Open(session, options.Model);
+        using AdapterSet adapters = AdapterFolder.Read(session, options.Adapter, model.Spec);
+        using var writer = new ModelFolderWriter(session.Backend, model, model.Spec, options.Store, null, options.Output, options.Overwrite);
+        session.Phase("merge", model.Spec.Layers.Count);
+        writer.WriteAll(session, model, (p, value) =>
+        {
+            if (!p.IsBias && adapters[p.Layer, p.Role] is { } lora)
+            {
+                session.Backend.Gemm(value, lora.B, lora.A, alpha: adapters.Config.Scale, beta: 1);
+            }
+        });
+        writer.Commit(EffectiveOptions.Of(options));
+        return new MergeResult { Command = "merge", Model = options.Model, Output = options.Output, Parameters = model.Spec.ParameterCount() };
+    }
+
+    private static bool StopsEarly(TuneState state, TuneOptions options) => options.Patience is int patience && state.EvaluationsWithoutGain >= patience;
 }

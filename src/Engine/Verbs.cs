@@ -2,6 +2,7 @@ using NativeEngine.Evaluate;
 using NativeEngine.Export;
 using NativeEngine.Kernels;
 using NativeEngine.Model;
+using NativeEngine.Spec;
 
 namespace NativeEngine;
 
@@ -32,26 +33,16 @@ public static partial class Verbs
     public static ExportResult Export(Session session, ExportOptions options)
     {
         using CausalModel model = Open(session, options.Model);
-        if (model.Spec.Shortcuts)
+        if (!ConfigWriter.IsStock(model.Spec))
         {
-            session.Reporter.Notice("the model is sliced and keeps the matrices on its residual: stock transformers does not load the output, this engine does");
+            session.Reporter.Notice(model.Spec.Shortcuts
+                ? "the model is sliced and keeps the matrices on its residual: stock transformers does not load the output, this engine does"
+                : "the layers of the model have widths of their own: stock transformers does not load the output, this engine does");
         }
 
         session.Phase("export", model.Spec.Layers.Count);
-        using var writer = new ModelFolderWriter(
-            session.Backend, model, model.Spec, options.Store, model.Spec.Shortcuts ? "slicegpt" : null, options.Output, options.Overwrite);
-        foreach (Spec.Parameter p in model.Spec.Parameters())
-        {
-            session.Cancel.ThrowIfCancellationRequested();
-            using Tensor value = session.Backend.Alloc(DType.F32, p.Shape);
-            model.Checkpoint.Read(session.Backend, model.Checkpoint.Tensors[p.Name], value);
-            writer.Write(p.Role, p.Layer, p.IsBias, value);
-            if (p.Layer >= 0)
-            {
-                session.Reporter.Step(p.Layer + 1, $"layer {p.Layer}");
-            }
-        }
-
+        using var writer = new ModelFolderWriter(session.Backend, model, model.Spec, options.Store, method: null, options.Output, options.Overwrite);
+        writer.WriteAll(session, model);
         IReadOnlyList<string> files = writer.Commit(EffectiveOptions.Of(options));
         return new ExportResult { Command = "export", Model = options.Model, Output = options.Output, Files = files };
     }

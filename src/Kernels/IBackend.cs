@@ -66,7 +66,7 @@ public interface IBackend : IDisposable
     /// <summary>"cpu" or "cuda:0".</summary>
     string Name { get; }
 
-    /// <summary>Whether <paramref name="op"/> runs on elements of <paramref name="dtype"/> here; BF16 of Gemm and Embed is the type of the weight.</summary>
+    /// <summary>Whether <paramref name="op"/> runs on elements of <paramref name="dtype"/> here; BF16 of Gemm, Embed and AddSaliency is the type of the weight.</summary>
     bool Supports(Op op, DType dtype);
 
     // == memory ==

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using NativeEngine.Prune;
 using NativeEngine.Spec;
 
 namespace NativeEngine.Cli.Tests;
@@ -37,6 +38,7 @@ internal static class Cli
         Tokenize = (_, o) => new TokenizeResult { Command = "tokenize", Model = o.Model, Ids = [1, 22, 333], Tokenizer = "auto: tokenizer.json" },
         Perplexity = (_, o) => new PerplexityResult { Command = "eval perplexity", Model = o.Model, Perplexity = 23.5, MeanNll = 3.157, Chunks = 70, Tokens = 35_840, TokensPerSecond = 12_345.6, Protocol = "slicegpt", Tokenizer = "auto: tokenizer.json" },
         Slice = (_, o) => new SliceResult { Command = "slice", Model = o.Model, Output = o.Output, ParametersBefore = 5_263_616, ParametersAfter = 4_200_000, Samples = o.Samples, SeqLen = o.SeqLen, Layers = [Widths], Perplexity = new SlicePerplexity(23.5, 27.25), Phases = new Dictionary<string, double> { ["forward"] = 1.25 }, Tokenizer = "auto: tokenizer.json" },
+        Groups = (_, o) => new GroupsResult { Command = "groups", Model = o.Model, Groups = [new GroupResult("layers.0.k_proj", StructureKind.KvHeads, 2, [new GroupMember("layers.0.k_proj", "out", 64), new GroupMember("layers.0.o_proj", "in", 192)])] },
         Generate = (_, o) =>
         {
             o.OnText?.Invoke(" was");

@@ -9,6 +9,7 @@ public sealed class ResultTests
     [InlineData("tokenize m --text a", "tokenize")]
     [InlineData("eval perplexity m --text t", "eval perplexity")]
     [InlineData("slice m o --calibration t", "slice")]
+    [InlineData("groups m", "groups")]
     [InlineData("tune m o --data d", "tune")]
     [InlineData("merge m a o", "merge")]
     [InlineData("generate m --prompt a", "generate")]
@@ -96,6 +97,23 @@ public sealed class ResultTests
 
             """.ReplaceLineEndings("\n"),
             Cli.Run("slice m o --calibration t").Out);
+    }
+
+    [Fact]
+    public void Groups_as_text()
+    {
+        Assert.Equal(
+            """
+            model             m
+            groups            1
+
+            root              layers.0.k_proj, 2 key heads with their query heads
+            module           cut  size
+            layers.0.k_proj  out    64
+            layers.0.o_proj   in   192
+
+            """.ReplaceLineEndings("\n"),
+            Cli.Run("groups m").Out);
     }
 
     [Theory]

@@ -20,4 +20,49 @@ internal static class Tolerances
 
     /// <summary>The same model stored in bf16 and in fp16.</summary>
     public const double SixteenBitStore = 2e-3;
+
+    /// <summary>Elements of gradients (golden/llmpruner/README.md), of the largest one.</summary>
+    public const double GradientTimesMax = 2e-5;
+
+    /// <summary>Step of a finite difference, of the size of the weights: small, so that few inputs of a ReLU change sign on the way.</summary>
+    public const double SlopeStep = 1e-5;
+
+    /// <summary>A finite difference of a loss in F64 against its gradient, of the gradient's size.</summary>
+    public const double Slope = 1e-6;
+
+    /// <summary>The same quantity computed in F64 in another order, of the largest element.</summary>
+    public const double SameInF64 = 1e-10;
+
+    /// <summary>Rounding of a loss in F64, which a finite difference divides by h.</summary>
+    public const double SlopeNoise = 1e-14;
+
+    /// <summary>Importance summed from absolute values (golden/llmpruner/README.md).</summary>
+    public const double Importance = 5e-5;
+
+    /// <summary>The same of one channel, before the sum over a head evens its rounding out.</summary>
+    public const double SingleRow = 5e-5;
+
+    /// <summary>l1 and l2 scores (golden/llmpruner/README.md).</summary>
+    public const double Magnitude = 2e-6;
+
+    /// <summary>Perplexity of a pruned model (golden/llmpruner/README.md).</summary>
+    public const double PrunedPerplexity = 2e-5;
+
+    /// <summary>Log-probabilities of a model that lost heads and channels against one where they are zero: the same sums in another order.</summary>
+    public const double CutAgainstZeroed = 2e-5;
+
+    /// <summary>Block influence of a forward in F32 against one in F64.</summary>
+    public const double Influence = 2e-6;
+
+    /// <summary>Loss of a tuning step on a sliced model, relative (golden/slicegpt/tiny-llama/finetune.json: its F64 run differs by 1e-7).</summary>
+    public const double TuneLoss = 5e-6;
+
+    /// <summary>Norm of its gradient, relative (F64 differs by 2e-6).</summary>
+    public const double TuneGradientNorm = 5e-5;
+
+    /// <summary>Elements of adapters after 16 or 20 steps (F64 differs by 2e-5: AdamW turns the sign of a tiny gradient into a whole step).</summary>
+    public const double TunedAdapter = 5e-5;
+
+    /// <summary>Scalar product of a principal component and the recorded one, away from 1.</summary>
+    public const double SameComponent = 1e-4;
 }

@@ -3,14 +3,20 @@ using System.Runtime.InteropServices;
 namespace NativeEngine.Kernels.Tests;
 
 /// <summary>One tensor of a case and the values it starts with; element i, counted without padding, is Value(i).</summary>
-internal sealed record Operand(DType DType, Shape Shape, Func<int, double> Value);
+internal sealed record Operand(DType DType, Shape Shape, Func<int, double> Value)
+{
+    public double[] Values => [.. Enumerable.Range(0, (int)Shape.Count).Select(Value)];
+}
 
 /// <summary>
-/// One row of the op table. Operand 0 is the destination. Run calls the op; Reference computes operand 0 from all operands,
-/// in plain loops in double precision.
+/// One row of the op table. The first operands are the destinations. Run calls the op; Reference computes the destinations from
+/// all operands, in plain loops in double precision.
 /// </summary>
 internal sealed record OpCase(Op Op, DType DType, string Shapes, Operand[] Operands, Action<IBackend, Tensor[]> Run, Action<double[][]> Reference)
 {
+    /// <summary>How many of the operands are destinations.</summary>
+    public int Outputs { get; init; } = 1;
+
     /// <summary>Elements between the rows of every operand that has several rows.</summary>
     public int Gap { get; init; }
 
@@ -50,6 +56,30 @@ internal sealed class OpArena : IDisposable
         return values;
     }
 
+    /// <summary>Gives element i, counted without the gaps, the value <paramref name="value"/>(i).</summary>
+    public static void Write(Tensor tensor, Func<int, double> value)
+    {
+        for (int i = 0; i < tensor.Shape.Count; i++)
+        {
+            (int row, int column) = Math.DivRem(i, (int)tensor.Columns);
+            switch (tensor.DType)
+            {
+                case DType.F64:
+                    tensor.Row<double>(row)[column] = value(i);
+                    break;
+                case DType.F32:
+                    tensor.Row<float>(row)[column] = (float)value(i);
+                    break;
+                case DType.BF16:
+                    tensor.Row<ushort>(row)[column] = (ushort)(BitConverter.SingleToUInt32Bits((float)value(i)) >> 16);
+                    break;
+                default:
+                    tensor.Row<int>(row)[column] = (int)value(i);
+                    break;
+            }
+        }
+    }
+
     /// <summary>The bytes of operand <paramref name="i"/> with its gaps and the guard row behind it.</summary>
     public unsafe byte[] Bytes(int i) => new Span<byte>((void*)owners[i].Address, (int)owners[i].Bytes).ToArray();
 
@@ -77,26 +107,7 @@ internal sealed class OpArena : IDisposable
         owners.Add(owner);
         Fill(owner);
         Tensor tensor = owner.RowRange(0, shape.Rows).ColumnRange(0, shape.Columns).Reshape(shape);
-        for (int i = 0; i < shape.Count; i++)
-        {
-            (int row, int column) = Math.DivRem(i, (int)shape.Columns);
-            switch (operand.DType)
-            {
-                case DType.F64:
-                    tensor.Row<double>(row)[column] = operand.Value(i);
-                    break;
-                case DType.F32:
-                    tensor.Row<float>(row)[column] = (float)operand.Value(i);
-                    break;
-                case DType.BF16:
-                    tensor.Row<ushort>(row)[column] = (ushort)(BitConverter.SingleToUInt32Bits((float)operand.Value(i)) >> 16);
-                    break;
-                default:
-                    tensor.Row<int>(row)[column] = (int)operand.Value(i);
-                    break;
-            }
-        }
-
+        Write(tensor, operand.Value);
         return tensor;
     }
 

@@ -1,10 +1,11 @@
 namespace NativeEngine.Kernels.Tests;
 
 /// <summary>The op table: every op, both arithmetic types, odd sizes, with and without gaps between the rows. It drives all Op tests.</summary>
-internal static class OpCases
+internal static partial class OpCases
 {
     private const double Eps = 1e-5;
     private static readonly (int N, int D)[] Sizes = [(1, 1), (1, 257), (3, 31), (5, 33), (33, 64), (31, 257), (300, 130)];
+    private static readonly (int N, int Heads, int HeadDim, int Half)[] RopeSizes = [(1, 1, 2, 1), (31, 3, 32, 16), (33, 8, 128, 64), (257, 5, 80, 10), (3, 2, 9, 4)];
     private static readonly Dictionary<string, OpCase> ByName = Build().ToDictionary(test => test.Name);
 
     /// <summary>Ops whose results do not fit the table, and the class that tests them.</summary>
@@ -26,7 +27,7 @@ internal static class OpCases
     private static IEnumerable<OpCase> Build() =>
         from dtype in new[] { DType.F32, DType.F64 }
         from test in Memory(dtype).Concat(Pointwise(dtype)).Concat(Norms(dtype)).Concat(Positions(dtype)).Concat(Attention(dtype))
-            .Concat(Mlp(dtype)).Concat(Loss(dtype))
+            .Concat(AttentionBackward(dtype)).Concat(Mlp(dtype)).Concat(Loss(dtype)).Concat(Backward(dtype)).Concat(Prune(dtype)).Concat(Optimiser(dtype))
         from gap in new[] { 0, 3 }
         select test with { Gap = gap };
 
@@ -51,6 +52,10 @@ internal static class OpCases
                 (b, x) => b.AddBias(x[0], x[1]), v => Each(v[0], i => v[0][i] + v[1][i % d]));
             yield return new(Op.Add, t, $"{n}x{d}", [In(t, n, d), In(t, n, d)],
                 (b, x) => b.Add(x[0], x[1]), v => Each(v[0], i => v[0][i] + v[1][i]));
+            yield return new(Op.Dropout, t, $"{n}x{d}", [Out(t, n, d), In(t, n, d)],
+                (b, x) => b.Dropout(x[0], x[1], 0.3, 0x123456789ABCDEF0), v => OpReference.Dropout(v[0], v[1], 0.3, 0x123456789ABCDEF0));
+            yield return new(Op.Dropout, t, $"{n}x{d} in place", [In(t, n, d)],
+                (b, x) => b.Dropout(x[0], x[0], 0.05, 7), v => OpReference.Dropout(v[0], v[0], 0.05, 7));
             yield return new(Op.ZeroMasked, t, $"{n}x{d}", [In(t, n, d), Integers(n, i => i % 3)],
                 (b, x) => b.ZeroMasked(x[0], x[1]), v => Each(v[0], i => v[1][i / d] == 0 ? 0 : v[0][i]));
         }
@@ -85,42 +90,11 @@ internal static class OpCases
             }
         }
 
-        foreach ((int n, int heads, int headDim, int half) in new[] { (1, 1, 2, 1), (31, 3, 32, 16), (33, 8, 128, 64), (257, 5, 80, 10), (3, 2, 9, 4) })
+        foreach ((int n, int heads, int headDim, int half) in RopeSizes)
         {
             yield return new(Op.Rope, t, $"{n} rows, {heads} heads of {headDim}, {half} angles",
                 [In(t, n, heads * headDim), In(t, n + 5, half), In(t, n + 5, half), Integers(n, i => n + 4 - i)],
                 (b, x) => b.Rope(x[0], x[1], x[2], x[3], headDim), v => OpReference.Rope(v[0], v[1], v[2], v[3], n, heads, headDim, half));
-        }
-    }
-
-    private static IEnumerable<OpCase> Attention(DType t)
-    {
-        (int Batch, int Queries, int Capacity, AttentionDims Dims)[] sizes =
-        [
-            (1, 1, 1, new(1, 1, 1, 1, 1)),
-            (2, 1, 40, new(4, 2, 32, 33, 0.2)),
-            (1, 1, 300, new(8, 1, 64, 257, 0.125)),
-            (3, 31, 31, new(3, 3, 20, 31, 0.3)),
-            (2, 33, 50, new(6, 2, 33, 47, 0.2)),
-            (1, 64, 64, new(2, 2, 64, 64, 0.125)),
-            (1, 65, 130, new(4, 4, 16, 129, 0.25)),
-            (2, 257, 257, new(4, 2, 32, 257, 0.17)),
-            (1, 70, 600, new(2, 1, 128, 523, 0.09)),
-        ];
-        foreach ((int batch, int queries, int capacity, AttentionDims dims) in sizes)
-        {
-            int width = dims.Heads * dims.HeadDim, kvWidth = dims.KvHeads * dims.HeadDim;
-            string shapes = $"{batch}x{queries} of {dims.Keys} keys, {dims.Heads}/{dims.KvHeads} heads of {dims.HeadDim}";
-            Operand[] operands = [Out(t, batch, queries, width), In(t, batch, queries, width), In(t, batch, capacity, kvWidth), In(t, batch, capacity, kvWidth)];
-            yield return new(Op.Attention, t, shapes, operands,
-                (b, x) => b.Attention(x[0], null, x[1], x[2], x[3], null, null, dims),
-                v => OpReference.Attention(v[0], v[1], v[2], v[3], null, batch, queries, capacity, dims));
-
-            // sequence b has 5 b + 2 padded keys in front, as far as that leaves any, and a hole behind; its first queries see nothing
-            int Shown(int i) => i % dims.Keys >= Math.Min(dims.Keys - 1, 5 * (i / dims.Keys) + 2) && i % dims.Keys % 13 != 12 ? 1 : 0;
-            yield return new(Op.Attention, t, shapes + ", masked", [.. operands, new(DType.I32, new(batch, dims.Keys), i => Shown(i))],
-                (b, x) => b.Attention(x[0], null, x[1], x[2], x[3], x[4], null, dims),
-                v => OpReference.Attention(v[0], v[1], v[2], v[3], v[4], batch, queries, capacity, dims));
         }
     }
 
@@ -166,24 +140,24 @@ internal static class OpCases
     }
 
     /// <summary>A destination starts as NaN: whatever an op leaves unwritten or reads from it shows.</summary>
-    private static Operand Out(DType dtype, params ReadOnlySpan<long> extents) => new(dtype, ShapeOf(extents), _ => double.NaN);
+    public static Operand Out(DType dtype, params ReadOnlySpan<long> extents) => new(dtype, ShapeOf(extents), _ => double.NaN);
 
-    private static Operand In(DType dtype, long n) => In(dtype, 1, n) with { Shape = new(n) };
+    public static Operand In(DType dtype, long n) => In(dtype, 1, n) with { Shape = new(n) };
 
-    private static Operand In(DType dtype, long batch, long n, long d) => In(dtype, batch * n, d) with { Shape = new(batch, n, d) };
+    public static Operand In(DType dtype, long batch, long n, long d, int seed = 1) => Spread(dtype, batch * n, d, 1, seed) with { Shape = new(batch, n, d) };
 
-    private static Operand In(DType dtype, long n, long d) => Spread(dtype, n, d, 1);
+    public static Operand In(DType dtype, long n, long d) => Spread(dtype, n, d, 1);
 
-    /// <summary>Normal deviates times <paramref name="scale"/>, the same in every run, as exact in F32 as in F64.</summary>
-    private static Operand Spread(DType dtype, long n, long d, double scale)
+    /// <summary>Normal deviates times <paramref name="scale"/>, the same in every run, as exact in F32 as in F64; operands of one shape differ by their seeds.</summary>
+    public static Operand Spread(DType dtype, long n, long d, double scale, int seed = 1)
     {
-        var random = new Random((int)(n * 1000 + d) + 1);
+        var random = new Random((int)(n * 1000 + d) + seed);
         float[] values = [.. Enumerable.Range(0, (int)(n * d)).Select(_ =>
             (float)(scale * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble())))];
         return new(dtype, new(n, d), i => values[i]);
     }
 
-    private static Operand Integers(long n, Func<int, int> value) => new(DType.I32, new(n), i => value(i));
+    public static Operand Integers(long n, Func<int, int> value) => new(DType.I32, new(n), i => value(i));
 
     private static Shape ShapeOf(ReadOnlySpan<long> extents) => extents.Length switch
     {

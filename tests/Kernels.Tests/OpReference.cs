@@ -1,7 +1,7 @@
 namespace NativeEngine.Kernels.Tests;
 
 /// <summary>What the ops compute, in double precision and as plainly as it can be written. Row-major, no gaps; n rows, d columns.</summary>
-internal static class OpReference
+internal static partial class OpReference
 {
     public static void RmsNorm(double[] y, double[] x, double[]? gain, int n, int d, double eps, long width)
     {
@@ -55,41 +55,6 @@ internal static class OpReference
                 }
             }
         }
-    }
-
-    public static void Attention(double[] y, double[] q, double[] k, double[] v, double[]? mask, int batch, int queries, int capacity, AttentionDims dims)
-    {
-        (int size, int group) = (dims.HeadDim, dims.Heads / dims.KvHeads);
-        for (int task = 0; task < batch * queries * dims.Heads; task++)
-        {
-            (int h, int t, int b) = (task % dims.Heads, task / dims.Heads % queries, task / dims.Heads / queries);
-            int query = task * size;
-            int Key(int j) => ((b * capacity + j) * dims.KvHeads + h / group) * size;
-            int[] seen = [.. Enumerable.Range(0, dims.Keys - queries + t + 1).Where(j => mask is null || mask[b * dims.Keys + j] != 0)];
-            double[] score = [.. seen.Select(j => dims.Scale * Dot(q, query, k, Key(j), size))];
-            double max = score.DefaultIfEmpty().Max();
-            double[] weight = [.. score.Select(s => Math.Exp(s - max))];
-            double sum = weight.Sum();
-            Array.Clear(y, query, size);
-            for (int i = 0; i < seen.Length; i++)
-            {
-                for (int c = 0; c < size; c++)
-                {
-                    y[query + c] += weight[i] / sum * v[Key(seen[i]) + c];
-                }
-            }
-        }
-    }
-
-    private static double Dot(double[] a, int atA, double[] b, int atB, int length)
-    {
-        double sum = 0;
-        for (int i = 0; i < length; i++)
-        {
-            sum += a[atA + i] * b[atB + i];
-        }
-
-        return sum;
     }
 
     public static double Activate(double x, Activation f) => f switch

@@ -6,11 +6,14 @@ namespace NativeEngine.Kernels.Tests;
 /// </summary>
 internal static class Tolerances
 {
+    /// <summary>Gradients in F64 against the fourth-order difference formula.</summary>
+    public const double FiniteDifference = 1e-20;
+
     public static double Nmse(Op op, DType dtype) => (op, dtype) switch
     {
         (Op.Copy or Op.Zero or Op.Transpose or Op.Embed, _) => 0,
         (Op.TokenLogProb, DType.F32) => 1e-14, // F64 result of F32 logits: only the exponentials are rounded to F32
-        (Op.Attention, DType.F32) => 1e-12, // the errors of the scores enter through exp
+        (Op.Attention or Op.AttentionBackward, DType.F32) => 1e-12, // the errors of the scores enter through exp
         (_, DType.F32) => 1e-13,
         (_, DType.F64) => 1e-28,
         _ => 0,

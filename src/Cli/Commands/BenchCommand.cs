@@ -2,10 +2,11 @@ using System.CommandLine;
 using NativeEngine.Bench;
 using NativeEngine.Cli.Options;
 using NativeEngine.Cli.Output;
+using NativeEngine.Prune;
 
 namespace NativeEngine.Cli.Commands;
 
-/// <summary><c>bench gemm|eigen|slice|decode|tokenize</c>: how fast this machine is.</summary>
+/// <summary><c>bench gemm|eigen|slice|prune|tune|decode|tokenize</c>: how fast this machine is.</summary>
 internal static class BenchCommand
 {
     private static readonly int[] DefaultSizes = [256, 512, 1024, 2048];
@@ -16,7 +17,7 @@ internal static class BenchCommand
         "Measure how fast this machine does the work: the results are figures, not models.",
         "nativeengine bench gemm",
         "nativeengine bench slice --shape opt-125m --samples 32",
-        "nativeengine bench decode --shape llama-91m --json") { Gemm(host), Eigen(host), Slice(host), Decode(host), Tokenize(host) };
+        "nativeengine bench decode --shape llama-91m --json") { Gemm(host), Eigen(host), Slice(host), Prune(host), Tune(host), Decode(host), Tokenize(host) };
 
     private static Verb Gemm(Host host)
     {
@@ -66,6 +67,50 @@ internal static class BenchCommand
         verb.SetAction(parse => host.Report(parse, common, reporter => SliceBench.Run(
             () => common.Open(parse, reporter, host.Interruption.Token),
             parse.GetRequiredValue(shape), parse.GetValue(samples), parse.GetValue(seqLen), parse.GetValue(sparsity)), Print));
+        return verb;
+    }
+
+    private static Verb Prune(Host host)
+    {
+        Option<string> shape = Shape();
+        Option<IntegerList?> layers = Checked.Integers("--layers", "Numbers of layers to try instead of the shape's own", least: 3);
+        Option<int> samples = Checked.Integer("--samples", "Calibration windows", 10);
+        Option<int> seqLen = Checked.Integer("--seqlen", "Tokens per window, never above the shape's positions", 64);
+        Option<double> ratio = PruneCommand.Ratio();
+        Option<TaylorOrder> taylor = PruneCommand.Taylor();
+        CommonOptions common = new() { Computes = true, Backpropagates = true };
+
+        Verb verb = new(
+            "prune",
+            "Time scoring and cutting, on random weights in the shape of a real model that are read layer by layer, and show the memory it takes: with --activation-memory 0 only the residual stream grows with the layers.",
+            "nativeengine bench prune --shape llama-91m",
+            "nativeengine bench prune --shape llama-91m --layers 4,8,16 --activation-memory 0") { shape, layers, samples, seqLen, ratio, taylor };
+        common.AddTo(verb);
+        verb.SetAction(parse => host.Report(parse, common, reporter => PruneBench.Run(
+            () => common.Open(parse, reporter, host.Interruption.Token),
+            parse.GetRequiredValue(shape), parse.GetValue(layers)?.Values, parse.GetValue(samples), parse.GetValue(seqLen), parse.GetValue(ratio), parse.GetValue(taylor)), Print));
+        return verb;
+    }
+
+    private static Verb Tune(Host host)
+    {
+        Option<string> shape = Shape();
+        Option<string?> model = Checked.Text("--model", "MODEL", "Folder of a model to use instead of a shape");
+        Option<int> batch = Checked.Integer("--batch", "Rows of the micro-batch", 4);
+        Option<int> seqLen = Checked.Integer("--seqlen", "Tokens per row, never above the model's positions", 256);
+        Option<int> rank = Checked.Integer("--rank", "Rank of the adapters on all linear maps", 8);
+        Option<double> dropout = Checked.Number("--dropout", "x", "Dropout of the last row", 0.05, "0 <= x < 1", x => x is >= 0 and < 1);
+        CommonOptions common = new() { Computes = true, Backpropagates = true };
+
+        Verb verb = new(
+            "tune",
+            "Time training steps: forward and backward through a base that stays as it is, without adapters, with them, and with dropout.",
+            "nativeengine bench tune --shape llama-91m",
+            "nativeengine bench tune --model samples/sample-llama --batch 8 --seqlen 128 --json") { shape, model, batch, seqLen, rank, dropout };
+        common.AddTo(verb);
+        verb.SetAction(parse => host.Report(parse, common, reporter => TuneBench.Run(
+            () => common.Open(parse, reporter, host.Interruption.Token),
+            parse.GetValue(model), parse.GetRequiredValue(shape), parse.GetValue(batch), parse.GetValue(seqLen), parse.GetValue(rank), parse.GetValue(dropout)), Print));
         return verb;
     }
 
@@ -136,6 +181,36 @@ internal static class BenchCommand
             [.. result.Rows.Select(row => (string[])[$"{row.Layers}", Format.Count(row.Tokens), $"{row.Seconds:0.00}", $"{row.SecondsPerLayerMegatoken:0.00}"])]);
         report.Blank();
         report.Phases(result.Phases);
+    }
+
+    private static void Print(PruneBenchResult result, Report report)
+    {
+        report.Line("shape", result.Shape);
+        report.Line("parameters", Format.Count(result.Parameters));
+        report.Line("threads", $"{result.Threads}");
+        report.Line("calibration", $"{Format.Count(result.Tokens)} tokens");
+        report.Blank();
+        report.Table(
+            ["layers", "seconds", "forward", "backward", "back / forth", "peak", "residual stream", "peak without it"],
+            [.. result.Rows.Select(row => (string[])
+            [
+                $"{row.Layers}", $"{row.Seconds:0.00}", $"{row.ForwardSeconds:0.00}", $"{row.BackwardSeconds:0.00}", $"{row.BackwardOverForward:0.00}",
+                Format.Bytes(row.PeakBytes), Format.Bytes(row.ResidualBytes), Format.Bytes(row.PeakBytes - row.ResidualBytes),
+            ])]);
+        report.Blank();
+        report.Phases(result.Phases);
+    }
+
+    private static void Print(TuneBenchResult result, Report report)
+    {
+        report.Line("model", result.Model ?? "");
+        report.Line("threads", $"{result.Threads}");
+        report.Line("micro-batch", $"{result.Batch} tokens");
+        report.Line("rank", $"{result.Rank}");
+        report.Blank();
+        report.Table(
+            ["step", "seconds", "tokens/s", "over frozen", "peak"],
+            [.. result.Rows.Select(row => (string[])[row.Step, $"{row.Seconds:0.000}", Format.Rate(row.TokensPerSecond), $"{row.OverFrozen:0.00}", Format.Bytes(row.PeakBytes)])]);
     }
 
     private static void Print(DecodeBenchResult result, Report report)

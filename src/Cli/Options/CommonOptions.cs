@@ -11,6 +11,13 @@ internal sealed class CommonOptions
     /// <summary>True for verbs that do arithmetic on the device: they say which one was picked when none was asked for.</summary>
     public bool Computes { get; init; }
 
+    /// <summary>True for verbs that run a backward.</summary>
+    public bool Backpropagates { get; init; }
+
+    public Option<MemoryLimit?> ActivationMemory { get; } = new CheckedOption<MemoryLimit?>(
+        "--activation-memory", "BYTES|x%", "Memory for activations that the backward would compute again otherwise, e.g. 2GB, 0 or 25% of the machine's; results do not depend on it (default: 25%)",
+        "bytes, such as 500MB or 2GB, or a percentage", MemoryLimit.TryParse);
+
     public Option<string?> Device { get; } = new CheckedOption<string?>(
         "--device", "cpu|cuda[:n]", "Device to run on (default: the best one found)", "cpu, cuda, cuda:n", TryDevice);
 
@@ -61,6 +68,11 @@ internal sealed class CommonOptions
         command.Add(Device);
         command.Add(Dtype);
         command.Add(Threads);
+        if (Backpropagates)
+        {
+            command.Add(ActivationMemory);
+        }
+
         command.Add(Seed);
         AddReportingTo(command);
     }
@@ -85,6 +97,11 @@ internal sealed class CommonOptions
         }
 
         Session session = new(device, parse.GetValue(Threads) ?? 0, reporter, cancel);
+        if (Backpropagates && parse.GetValue(ActivationMemory) is { } limit)
+        {
+            session.ActivationMemory = limit.Bytes;
+        }
+
         if (Computes && device is null)
         {
             reporter.Notice($"device: {session.Backend.Name}");

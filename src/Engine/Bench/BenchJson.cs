@@ -9,6 +9,8 @@ namespace NativeEngine.Bench;
 [JsonSerializable(typeof(GemmBenchResult))]
 [JsonSerializable(typeof(EigenBenchResult))]
 [JsonSerializable(typeof(SliceBenchResult))]
+[JsonSerializable(typeof(PruneBenchResult))]
+[JsonSerializable(typeof(TuneBenchResult))]
 [JsonSerializable(typeof(DecodeBenchResult))]
 [JsonSerializable(typeof(TokenizeBenchResult))]
 public sealed partial class BenchJson : JsonSerializerContext;

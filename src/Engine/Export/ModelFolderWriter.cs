@@ -19,10 +19,11 @@ public sealed class ModelFolderWriter : IDisposable
     /// <param name="source">the model that was read</param>
     /// <param name="spec">what is written</param>
     /// <param name="store">type of the weights; null keeps each tensor's own, and the embedding's for tensors the source does not have</param>
-    /// <param name="method">what made it; null for a model that stock readers load</param>
+    /// <param name="method">what made it; null for a copy</param>
     /// <param name="output">must not exist</param>
     /// <param name="overwrite">it may</param>
-    public ModelFolderWriter(IBackend backend, CausalModel source, ModelSpec spec, DType? store, string? method, string output, bool overwrite)
+    /// <param name="layers">the source's layers that it holds; null for all</param>
+    public ModelFolderWriter(IBackend backend, CausalModel source, ModelSpec spec, DType? store, string? method, string output, bool overwrite, IReadOnlyList<int>? layers = null)
     {
         (this.backend, this.spec) = (backend, spec);
         IReadOnlyDictionary<string, TensorEntry> entries = source.Checkpoint.Tensors;
@@ -34,7 +35,7 @@ public sealed class ModelFolderWriter : IDisposable
         {
             // Now and not at the end: the folder may be another one after a run of hours.
             writer.CopySideFiles(source.Checkpoint.Folder);
-            writer.AddFile("config.json", ConfigWriter.Write(source.Checkpoint.Folder, spec, common, method));
+            writer.AddFile("config.json", ConfigWriter.Write(source.Checkpoint.Folder, spec, common, method, layers));
         }
         catch
         {
@@ -64,6 +65,25 @@ public sealed class ModelFolderWriter : IDisposable
         }
 
         writer.Write(backend, name, value);
+    }
+
+    /// <summary>Reads every tensor of <paramref name="model"/>, whose spec this folder has, and writes it, after <paramref name="change"/> where given.</summary>
+    public void WriteAll(Session session, CausalModel model, Action<Parameter, Tensor>? change = null)
+    {
+        int reported = -1;
+        foreach (Parameter p in spec.Parameters())
+        {
+            session.Cancel.ThrowIfCancellationRequested();
+            using Tensor value = backend.Alloc(DType.F32, p.Shape);
+            model.Read(p, value);
+            change?.Invoke(p, value);
+            Write(p.Role, p.Layer, p.IsBias, value);
+            if (p.Layer > reported)
+            {
+                reported = p.Layer;
+                session.Reporter.Step(p.Layer + 1, $"layer {p.Layer}");
+            }
+        }
     }
 
     /// <summary>Makes the folder visible, with <paramref name="configuration"/> in its manifest. Returns its files.</summary>

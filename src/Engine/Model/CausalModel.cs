@@ -30,15 +30,18 @@ public sealed class CausalModel : IDisposable
 {
     private readonly IBackend backend;
     private readonly DType dtype;
+    private readonly long weightMemory;
     private readonly LayerWeights?[] resident;
     private readonly bool keep;
+    private readonly Func<Parameter, TensorCut>? cut;
+    private Action<int, LayerWeights>? attachAdapters;
     private OuterWeights? outer;
 
-    private CausalModel(IBackend backend, Checkpoint checkpoint, ModelSpec spec, DType dtype, long weightMemory)
+    private CausalModel(IBackend backend, Checkpoint checkpoint, ModelSpec spec, DType dtype, long weightMemory, Func<Parameter, TensorCut>? cut = null)
     {
-        (this.backend, Checkpoint, Spec, this.dtype) = (backend, checkpoint, spec, dtype);
+        (this.backend, Checkpoint, Spec, this.dtype, this.weightMemory, this.cut) = (backend, checkpoint, spec, dtype, weightMemory, cut);
         resident = new LayerWeights?[spec.Layers.Count];
-        WeightBytes = spec.Parameters().Sum(p => p.Shape.Count * (IsMatrix(p) ? StoredType(checkpoint.Tensors[p.Name]) : dtype).Size());
+        WeightBytes = spec.Parameters().Sum(p => p.Shape.Count * (IsMatrix(p) ? StoredType(Entry(p)) : dtype).Size());
         keep = WeightBytes <= weightMemory;
     }
 
@@ -78,9 +81,39 @@ public sealed class CausalModel : IDisposable
         }
     }
 
+    /// <summary>
+    /// The same checkpoint with rows and columns left out: <paramref name="spec"/> describes what is left, and <paramref name="cut"/> says for each of its
+    /// parameters what it keeps of which tensor. Borrows the checkpoint, so this model must outlive it.
+    /// </summary>
+    public CausalModel Cut(ModelSpec spec, Func<Parameter, TensorCut> cut) => new(backend, Checkpoint, spec, dtype, weightMemory, cut);
+
     /// <summary>The weights of layer <paramref name="l"/> for a forward: matrices are BF16 where the checkpoint stores them so.
     /// A caller that is done with a layer calls <see cref="Release"/>.</summary>
-    public LayerWeights Layer(int l) => resident[l] ?? (keep ? resident[l] = ReadLayer(l, asStored: true) : ReadLayer(l, asStored: true));
+    public LayerWeights Layer(int l)
+    {
+        if (resident[l] is { } layer)
+        {
+            return layer;
+        }
+
+        layer = ReadLayer(l, asStored: true);
+        attachAdapters?.Invoke(l, layer);
+        resident[l] = keep ? layer : null;
+        return layer;
+    }
+
+    /// <summary>Lets <paramref name="attach"/> put adapters on the maps of every layer that <see cref="Layer"/> returns, resident ones included.</summary>
+    public void AttachAdapters(Action<int, LayerWeights> attach)
+    {
+        attachAdapters = attach;
+        for (int l = 0; l < resident.Length; l++)
+        {
+            if (resident[l] is { } layer)
+            {
+                attach(l, layer);
+            }
+        }
+    }
 
     /// <summary>Frees a layer unless the model is kept in memory.</summary>
     public void Release(LayerWeights layer)
@@ -107,7 +140,38 @@ public sealed class CausalModel : IDisposable
             layer?.Dispose();
         }
 
-        Checkpoint.Dispose();
+        if (cut is null)
+        {
+            Checkpoint.Dispose();
+        }
+    }
+
+    /// <summary>Reads the parameter <paramref name="p"/> into <paramref name="destination"/>, converting its type.</summary>
+    /// <exception cref="EngineException">NE10001: it holds NaN or infinity</exception>
+    public void Read(Parameter p, Tensor destination)
+    {
+        TensorEntry entry = Entry(p);
+        TensorCut? kept = cut?.Invoke(p);
+        if (kept is null or { Outputs: null, Inputs: null })
+        {
+            Checkpoint.Read(backend, entry, destination);
+        }
+        else
+        {
+            using Tensor whole = backend.Alloc(destination.DType, entry.Shape);
+            Checkpoint.Read(backend, entry, whole);
+            backend.Copy(destination, Keep(whole, kept));
+        }
+
+        if (!backend.AllFinite(destination))
+        {
+            throw new EngineException("NE10001", $"tensor '{entry.Name}' holds NaN or infinity")
+            {
+                File = entry.File,
+                Key = entry.Name,
+                Hint = p.Layer < 0 ? "the checkpoint is damaged" : $"the checkpoint is damaged at layer {p.Layer}, {p.Role}",
+            };
+        }
     }
 
     /// <summary>Tensors of the checkpoint that the spec has no use for, rotary tables that old checkpoints store aside.</summary>
@@ -116,29 +180,20 @@ public sealed class CausalModel : IDisposable
 
     private static bool IsMatrix(Parameter p) => p.Shape.Rank == 2;
 
-    private LayerWeights ReadLayer(int l, bool asStored)
+    private LayerWeights ReadLayer(int l, bool asStored) => new(Spec.Layers[l], [.. Spec.Stations(l).Select(layout =>
     {
-        LayerShape s = Spec.Layers[l];
-        Station attention = new()
+        var station = new Station(layout)
         {
-            Norm = LoadNorm(Role.NormAttn, l, s.AttentionInput),
-            Qkv = LoadStacked(l, asStored, s.AttentionInput, Spec.Bias.Qkv, (Role.AttnQ, s.QueryWidth), (Role.AttnK, s.KeyWidth), (Role.AttnV, s.KeyWidth)),
-            AttnOut = LoadStacked(l, asStored, s.QueryWidth, Spec.Bias.AttnOut, (Role.AttnOut, s.AttentionOutput)),
-            Shortcut = LoadShortcut(Role.AttnShortcut, l, s.AttentionInput, s.AttentionOutput, asStored),
-            ShortcutRole = Role.AttnShortcut,
+            Norm = LoadNorm(layout.NormRole, l, layout.Input),
+            Shortcut = Spec.Shortcuts ? Load(layout.ShortcutRole, l, false, new Shape(layout.Input, layout.Output), asStored) : null,
         };
-        bool sequential = Spec.Residual == ResidualKind.Sequential;
-        Station mlp = !sequential ? attention : new()
+        foreach (LinearLayout map in layout.Maps)
         {
-            Norm = LoadNorm(Role.NormMlp, l, s.MlpInput),
-            Shortcut = LoadShortcut(Role.MlpShortcut, l, s.MlpInput, s.MlpOutput, asStored),
-            ShortcutRole = Role.MlpShortcut,
-        };
-        (Role, int)[] inputs = Spec.GatedMlp ? [(Role.MlpGate, s.Ffn), (Role.MlpUp, s.Ffn)] : [(Role.MlpUp, s.Ffn)];
-        mlp.MlpIn = LoadStacked(l, asStored, s.MlpInput, Spec.Bias.MlpIn, inputs);
-        mlp.MlpDown = LoadStacked(l, asStored, s.Ffn, Spec.Bias.MlpOut, (Role.MlpDown, s.MlpOutput));
-        return new LayerWeights(s, sequential ? [attention, mlp] : [attention]);
-    }
+            station[map.Slot] = LoadStacked(l, asStored, map);
+        }
+
+        return station;
+    })]);
 
     private OuterWeights ReadOuter(bool untie, bool asStored)
     {
@@ -181,65 +236,73 @@ public sealed class CausalModel : IDisposable
         }
     }
 
-    private Linear LoadStacked(int l, bool asStored, int columns, bool bias, params ReadOnlySpan<(Role Role, int Rows)> parts)
+    private Linear LoadStacked(int l, bool asStored, LinearLayout map)
     {
-        long rows = 0;
-        DType type = dtype;
-        foreach ((Role role, int n) in parts)
+        // parts of different types meet in the wider one
+        DType[] stored = [.. map.Parts.Select(p => asStored ? StoredType(Entry(Parameter(p.Role, l, false, new Shape(p.Rows, map.Inputs)))) : dtype).Distinct()];
+        Tensor weight = backend.Alloc(stored is [DType one] ? one : dtype, new Shape(map.Rows, map.Inputs));
+        Tensor? bias = map.HasBias ? backend.Alloc(dtype, new Shape(map.Rows)) : null;
+        foreach (LinearPart part in map.Parts)
         {
-            DType stored = asStored ? StoredType(Entry(role, l, false)) : dtype;
-            type = rows == 0 || stored == type ? stored : dtype; // parts of different types meet in the wider one
-            rows += n;
-        }
-
-        Tensor weight = backend.Alloc(type, new Shape(rows, columns));
-        Tensor? biases = bias ? backend.Alloc(dtype, new Shape(rows)) : null;
-        long at = 0;
-        foreach ((Role role, int n) in parts)
-        {
-            Read(role, l, false, weight.RowRange(at, n));
-            if (biases is not null)
+            Read(Parameter(part.Role, l, false, new Shape(part.Rows, map.Inputs)), weight.RowRange(part.From, part.Rows));
+            if (bias is not null)
             {
-                Read(role, l, true, biases.ColumnRange(at, n));
+                Read(Parameter(part.Role, l, true, new Shape(part.Rows)), bias.ColumnRange(part.From, part.Rows));
             }
-
-            at += n;
         }
 
-        return new Linear(weight, biases);
+        return new Linear(weight, bias);
     }
 
     private Norm LoadNorm(Role role, int l, int width) => !Spec.NormAffine
         ? new Norm(null, null)
         : new Norm(Load(role, l, false, new Shape(width)), Spec.Norm == NormKind.Layer ? Load(role, l, true, new Shape(width)) : null);
 
-    private Tensor? LoadShortcut(Role role, int l, int rows, int columns, bool asStored) =>
-        Spec.Shortcuts ? Load(role, l, false, new Shape(rows, columns), asStored) : null;
-
     private Tensor Load(Role role, int l, bool isBias, Shape shape, bool asStored = false)
     {
-        Tensor t = backend.Alloc(asStored ? StoredType(Entry(role, l, isBias)) : dtype, shape);
-        Read(role, l, isBias, t);
+        Parameter p = Parameter(role, l, isBias, shape);
+        Tensor t = backend.Alloc(asStored ? StoredType(Entry(p)) : dtype, shape);
+        Read(p, t);
         return t;
     }
 
     /// <summary>The type of a matrix that only a forward reads.</summary>
     private DType StoredType(TensorEntry entry) => dtype == DType.F32 && entry.DType == DType.BF16 ? DType.BF16 : dtype;
 
-    private TensorEntry Entry(Role role, int l, bool isBias) => Checkpoint.Tensors[Spec.Names.Tensor(role, l, isBias)];
+    private TensorEntry Entry(Parameter p) => Checkpoint.Tensors[cut?.Invoke(p).Source ?? p.Name];
 
-    private void Read(Role role, int l, bool isBias, Tensor destination)
+    private Parameter Parameter(Role role, int l, bool isBias, Shape shape) => new(role, l, isBias, Spec.Names.Tensor(role, l, isBias), shape);
+
+    /// <summary>Deletes in place what is not kept.</summary>
+    private Tensor Keep(Tensor t, TensorCut kept)
     {
-        TensorEntry entry = Entry(role, l, isBias);
-        Checkpoint.Read(backend, entry, destination);
-        if (!backend.AllFinite(destination))
+        bool vector = t.Shape.Rank == 1;
+        if ((vector ? null : kept.Outputs) is { } rows)
         {
-            throw new EngineException("NE10001", $"tensor '{entry.Name}' holds NaN or infinity")
-            {
-                File = entry.File,
-                Key = entry.Name,
-                Hint = l < 0 ? "the checkpoint is damaged" : $"the checkpoint is damaged at layer {l}, {role}",
-            };
+            using Tensor index = Indices(rows);
+            backend.KeepRows(t, index);
+            t = t.RowRange(0, rows.Count);
         }
+
+        if ((vector ? kept.Outputs : kept.Inputs) is { } columns)
+        {
+            using Tensor index = Indices(columns);
+            backend.KeepColumns(t, index);
+            t = t.ColumnRange(0, columns.Count);
+        }
+
+        return t;
+    }
+
+    private Tensor Indices(IReadOnlyList<int> values)
+    {
+        Tensor t = backend.Alloc(DType.I32, new Shape(values.Count));
+        Span<int> span = t.AsSpan<int>();
+        for (int i = 0; i < span.Length; i++)
+        {
+            span[i] = values[i];
+        }
+
+        return t;
     }
 }

@@ -48,11 +48,31 @@ public sealed class Forward(IBackend backend, ModelSpec spec, DType dtype) : IDi
         return x;
     }
 
+    /// <summary>One decoder layer that keeps what its backward needs, x included, in <paramref name="kept"/>: the same bits as <see cref="Layer"/>. (N,D) to (N,D')</summary>
+    public Tensor LayerKept(LayerWeights w, int l, Tensor x, TokenBatch batch, LayerActivations kept)
+    {
+        foreach (Station s in w.Stations)
+        {
+            Tensor u = Alloc(x.Rows, s.Shortcut?.Columns ?? x.Columns);
+            Run(s, w.Shape, l, u, batch, null, kept.Add(x));
+            x = u;
+        }
+
+        return x;
+    }
+
     /// <summary>u = S(x) + sub-block(norm(x)); u may be x when the station has no shortcut. (N,D') (N,D)</summary>
     public void Run(Station s, LayerShape shape, int l, Tensor u, Tensor x, TokenBatch batch, KvCache? cache = null)
     {
-        using Tensor n = Alloc(x.Rows, x.Columns);
-        ApplyNorm(n, x, s.Norm);
+        using var passing = new StationActivations { Input = x, ForBackward = false };
+        Run(s, shape, l, u, batch, cache, passing);
+    }
+
+    private void Run(Station s, LayerShape shape, int l, Tensor u, TokenBatch batch, KvCache? cache, StationActivations act)
+    {
+        Tensor x = act.Input;
+        act.Normed = Alloc(x.Rows, x.Columns);
+        ApplyNorm(act.Normed, x, s.Norm);
         if (s.Shortcut is not null)
         {
             backend.Gemm(u, x, s.Shortcut);
@@ -64,12 +84,12 @@ public sealed class Forward(IBackend backend, ModelSpec spec, DType dtype) : IDi
 
         if (s.Qkv is not null)
         {
-            AddAttention(u, n, s, shape, l, batch, cache);
+            AddAttention(u, s, shape, l, batch, cache, act);
         }
 
         if (s.MlpIn is not null)
         {
-            AddMlp(u, n, s);
+            AddMlp(u, s, batch, act);
         }
     }
 
@@ -78,7 +98,7 @@ public sealed class Forward(IBackend backend, ModelSpec spec, DType dtype) : IDi
     {
         using Tensor n = Alloc(x.Rows, x.Columns);
         ApplyNorm(n, x, w.NormFinal);
-        Apply(logits, n, w.Head);
+        Head(logits, n, w.Head);
     }
 
     /// <summary>y[i] = log p(targets[i] | ...), in blocks of rows so that (N,V) never exists. F64(N) (N,D) I32(N)</summary>
@@ -98,49 +118,65 @@ public sealed class Forward(IBackend backend, ModelSpec spec, DType dtype) : IDi
     /// <inheritdoc/>
     public void Dispose() => rope?.Dispose();
 
-    /// <summary>u += W_o attention(rope(q), rope(k), v). (N,D') (N,D)</summary>
-    private void AddAttention(Tensor u, Tensor n, Station s, LayerShape shape, int l, TokenBatch batch, KvCache? cache)
+    /// <summary>u += W_o attention(rope(q), rope(k), v). (N,D')</summary>
+    private void AddAttention(Tensor u, Station s, LayerShape shape, int l, TokenBatch batch, KvCache? cache, StationActivations act)
     {
         int total = batch.Start + batch.Length;
-        using Tensor qkv = Alloc(n.Rows, s.Qkv!.Weight.Rows); // (N, Q + 2 K)
-        Apply(qkv, n, s.Qkv);
+        Tensor qkv = act.Qkv = Alloc(u.Rows, s.Qkv!.Weight.Rows);
+        Apply(qkv, act.Normed!, s, LinearSlot.Qkv, 0, batch, act);
         Tensor q = qkv.ColumnRange(0, shape.QueryWidth);
         Tensor k = qkv.ColumnRange(shape.QueryWidth, shape.KeyWidth);
         Tensor v = qkv.ColumnRange(shape.QueryWidth + shape.KeyWidth, shape.KeyWidth);
+        Rope(q, k, shape, batch);
+        (Tensor keys, Tensor values) = cache?.Append(l, k, v, batch) ?? (batch.BySequence(k), batch.BySequence(v));
+        act.Attended = Alloc(u.Rows, shape.QueryWidth);
+        act.LogSumExp = act.ForBackward ? backend.Alloc(dtype, new Shape(batch.Sequences, shape.Heads, batch.Length)) : null;
+        backend.Attention(batch.BySequence(act.Attended), act.LogSumExp, batch.BySequence(q), keys, values, batch.Mask, batch.First, shape.Attention(total));
+        Apply(u, act.Attended, s, LinearSlot.AttnOut, 1, batch, act);
+    }
+
+    /// <summary>u += W_down f(W_up n), or W_down (f(W_gate n) * W_up n). (N,D')</summary>
+    private void AddMlp(Tensor u, Station s, TokenBatch batch, StationActivations act)
+    {
+        Tensor h = act.MlpHidden = Alloc(u.Rows, s.MlpIn!.Weight.Rows);
+        Apply(h, act.Normed!, s, LinearSlot.MlpIn, 0, batch, act);
+        long ffn = s.MlpDown!.Weight.Columns;
+        Tensor g = act.MlpActivated = Alloc(u.Rows, ffn);
+        if (spec.GatedMlp)
+        {
+            backend.ActivateGated(g, h.ColumnRange(0, ffn), h.ColumnRange(ffn, ffn), spec.Activation);
+        }
+        else
+        {
+            backend.Activate(g, h, spec.Activation);
+        }
+
+        Apply(u, g, s, LinearSlot.MlpDown, 1, batch, act);
+    }
+
+    /// <summary>logits = n W^T + b. (N,V) (N,D)</summary>
+    internal void Head(Tensor logits, Tensor n, Linear head)
+    {
+        backend.Gemm(logits, n, head.Weight, transposeB: true);
+        if (head.Bias is not null)
+        {
+            backend.AddBias(logits, head.Bias);
+        }
+    }
+
+    /// <summary>Turns q and k to their positions, or back; nothing for learned positions. (N,Q) (N,K)</summary>
+    internal void Rope(Tensor q, Tensor k, LayerShape shape, TokenBatch batch, bool back = false)
+    {
         if (rope is not null)
         {
-            (Tensor cos, Tensor sin) = rope.For(total);
-            backend.Rope(q, cos, sin, batch.Positions, shape.HeadDim);
-            backend.Rope(k, cos, sin, batch.Positions, shape.HeadDim);
+            (Tensor cos, Tensor sin) = rope.For(batch.Start + batch.Length);
+            backend.Rope(q, cos, sin, batch.Positions, shape.HeadDim, back);
+            backend.Rope(k, cos, sin, batch.Positions, shape.HeadDim, back);
         }
-
-        (Tensor keys, Tensor values) = cache?.Append(l, k, v, batch) ?? (Sequences(k), Sequences(v));
-        using Tensor a = Alloc(n.Rows, shape.QueryWidth);
-        var dims = new AttentionDims(shape.Heads, shape.KvHeads, shape.HeadDim, total, 1 / Math.Sqrt(shape.HeadDim));
-        backend.Attention(Sequences(a), null, Sequences(q), keys, values, batch.Mask, null, dims);
-        Accumulate(u, a, s.AttnOut!);
-        Tensor Sequences(Tensor t) => t.Reshape(new Shape(batch.Sequences, batch.Length, t.Columns));
     }
 
-    /// <summary>u += W_down f(W_up n), or W_down (f(W_gate n) * W_up n). (N,D') (N,D)</summary>
-    private void AddMlp(Tensor u, Tensor n, Station s)
-    {
-        using Tensor h = Alloc(n.Rows, s.MlpIn!.Weight.Rows); // (N, F) or gate and up side by side
-        Apply(h, n, s.MlpIn);
-        if (!spec.GatedMlp)
-        {
-            backend.Activate(h, h, spec.Activation);
-            Accumulate(u, h, s.MlpDown!);
-            return;
-        }
-
-        long ffn = h.Columns / 2;
-        using Tensor g = Alloc(n.Rows, ffn);
-        backend.ActivateGated(g, h.ColumnRange(0, ffn), h.ColumnRange(ffn, ffn), spec.Activation);
-        Accumulate(u, g, s.MlpDown!);
-    }
-
-    private void ApplyNorm(Tensor y, Tensor x, Norm norm)
+    /// <summary>y = norm(x). (N,D) (N,D)</summary>
+    internal void ApplyNorm(Tensor y, Tensor x, Norm norm)
     {
         if (spec.Norm == NormKind.Rms)
         {
@@ -152,24 +188,42 @@ public sealed class Forward(IBackend backend, ModelSpec spec, DType dtype) : IDi
         }
     }
 
-    /// <summary>y = x W^T + b. (N,O) (N,I)</summary>
-    private void Apply(Tensor y, Tensor x, Linear map)
+    /// <summary>y = x W^T + b + adapter(x) + beta y. (N,O) (N,I)</summary>
+    private void Apply(Tensor y, Tensor x, Station s, LinearSlot slot, double beta, TokenBatch batch, StationActivations act)
     {
-        backend.Gemm(y, x, map.Weight, transposeB: true);
+        Linear map = s[slot]!;
+        backend.Gemm(y, x, map.Weight, transposeB: true, beta: beta);
         if (map.Bias is not null)
         {
             backend.AddBias(y, map.Bias);
+        }
+
+        if (map.Adapter is not { } adapter)
+        {
+            return;
+        }
+
+        Tensor t = act[slot] = Alloc(x.Rows, adapter.A.Rows);
+        using Tensor? dropped = Dropped(x, adapter, batch);
+        backend.Gemm(t, dropped ?? x, adapter.A, transposeB: true);
+        for (int p = 0; p < adapter.Parts.Count; p++)
+        {
+            AdapterPart part = adapter.Parts[p];
+            backend.Gemm(y.ColumnRange(part.From, part.B.Rows), t.ColumnRange(p * adapter.Rank, adapter.Rank), part.B, transposeB: true, alpha: adapter.Scale, beta: 1);
         }
     }
 
-    /// <summary>y += x W^T + b. (N,O) (N,I)</summary>
-    private void Accumulate(Tensor y, Tensor x, Linear map)
+    /// <summary>What the adapter reads of x; null when that is x itself. (N,I)</summary>
+    internal Tensor? Dropped(Tensor x, Adapter adapter, TokenBatch batch)
     {
-        backend.Gemm(y, x, map.Weight, transposeB: true, beta: 1);
-        if (map.Bias is not null)
+        if (batch.Dropout is not ulong key || adapter.Dropout == 0)
         {
-            backend.AddBias(y, map.Bias);
+            return null;
         }
+
+        Tensor dropped = Alloc(x.Rows, x.Columns);
+        backend.Dropout(dropped, x, adapter.Dropout, key + adapter.Site);
+        return dropped;
     }
 
     private Tensor Alloc(long rows, long columns) => backend.Alloc(dtype, new Shape(rows, columns));

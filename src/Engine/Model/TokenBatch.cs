@@ -13,7 +13,9 @@ public sealed class TokenBatch : IDisposable
     /// <param name="length">tokens per sequence</param>
     /// <param name="mask">1 for tokens, 0 for padding; empty when there is none</param>
     /// <param name="start">tokens that precede each sequence (in a cache)</param>
-    public TokenBatch(IBackend backend, ModelSpec spec, ReadOnlySpan<int> ids, int length, ReadOnlySpan<int> mask = default, int start = 0)
+    /// <param name="first">where the document of each token begins in its sequence, when several are packed into one; empty when none are</param>
+    public TokenBatch(
+        IBackend backend, ModelSpec spec, ReadOnlySpan<int> ids, int length, ReadOnlySpan<int> mask = default, int start = 0, ReadOnlySpan<int> first = default)
     {
         (Sequences, Length, Start) = (ids.Length / length, length, start);
         Ids = backend.Alloc(DType.I32, new Shape(ids.Length));
@@ -24,7 +26,8 @@ public sealed class TokenBatch : IDisposable
         for (int i = 0, seen = 0; i < ids.Length; i++)
         {
             // Rotary models count the pads; learned positions (OPT) count the real tokens, and a pad sits just before the first.
-            seen = i % length == 0 ? 0 : seen;
+            bool begins = first.IsEmpty ? i % length == 0 : i % length == first[i];
+            seen = begins ? 0 : seen;
             seen += fromMask ? mask[i] : 1;
             positions[i] = spec.PositionOffset + start + (fromMask && mask[i] == 0 ? -1 : seen - 1);
         }
@@ -33,6 +36,12 @@ public sealed class TokenBatch : IDisposable
         {
             Mask = backend.Alloc(DType.I32, new Shape(Sequences, length));
             mask.CopyTo(Mask.AsSpan<int>());
+        }
+
+        if (!first.IsEmpty)
+        {
+            First = backend.Alloc(DType.I32, new Shape(Sequences, length));
+            first.CopyTo(First.AsSpan<int>());
         }
     }
 
@@ -54,11 +63,21 @@ public sealed class TokenBatch : IDisposable
     /// <summary>I32 (B, T), or null when no token is padding</summary>
     public Tensor? Mask { get; }
 
+    /// <summary>I32 (B, T), the first key that each token sees, or null when it is the first of the sequence</summary>
+    public Tensor? First { get; }
+
+    /// <summary>Key of the dropout's draws; null outside training.</summary>
+    public ulong? Dropout { get; init; }
+
+    /// <summary>The rows of <paramref name="t"/> by sequence. (N,D) to (B,T,D)</summary>
+    public Tensor BySequence(Tensor t) => t.Reshape(new Shape(Sequences, Length, t.Columns));
+
     /// <inheritdoc/>
     public void Dispose()
     {
         Ids.Dispose();
         Positions.Dispose();
         Mask?.Dispose();
+        First?.Dispose();
     }
 }

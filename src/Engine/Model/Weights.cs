@@ -8,6 +8,9 @@ namespace NativeEngine.Model;
 /// <param name="Bias">(out)</param>
 public sealed record Linear(Tensor Weight, Tensor? Bias) : IDisposable
 {
+    /// <summary>What tuning adds to the map; owned by whoever attached it.</summary>
+    public Adapter? Adapter { get; init; }
+
     /// <summary>The map onto outputs <paramref name="from"/> .. <paramref name="from"/> + <paramref name="count"/>; borrows the memory.</summary>
     public Linear Outputs(long from, long count) =>
         new(Weight.RowRange(from, count), Bias?.ColumnRange(from, count).Reshape(new Shape(count)));
@@ -33,40 +36,77 @@ public sealed record Norm(Tensor? Gain, Tensor? Bias) : IDisposable
 
 /// <summary>
 /// One sub-block on the residual: y = S(x) + outputs(f(inputs(norm(x)))). A sequential layer has two (attention, then MLP),
-/// a parallel layer has one that does both. Slicing visits stations and need not know which is which.
+/// a parallel layer has one that does both. Whoever visits stations need not know which is which.
 /// </summary>
-public sealed class Station : IDisposable
+public sealed class Station(StationLayout layout) : IDisposable
 {
+    private readonly Linear?[] maps = new Linear?[Enum.GetValues<LinearSlot>().Length];
+
+    /// <summary>Which tensors it has, and how its maps are stacked.</summary>
+    public StationLayout Layout => layout;
+
     /// <summary>The norm in front.</summary>
     public required Norm Norm { get; set; }
 
     /// <summary>q, k and v stacked; null in an MLP station.</summary>
-    public Linear? Qkv { get; set; }
+    public Linear? Qkv { get => this[LinearSlot.Qkv]; set => this[LinearSlot.Qkv] = value; }
 
     /// <summary>Attention output.</summary>
-    public Linear? AttnOut { get; set; }
+    public Linear? AttnOut { get => this[LinearSlot.AttnOut]; set => this[LinearSlot.AttnOut] = value; }
 
     /// <summary>Gate and up stacked, or up alone; null in an attention station.</summary>
-    public Linear? MlpIn { get; set; }
+    public Linear? MlpIn { get => this[LinearSlot.MlpIn]; set => this[LinearSlot.MlpIn] = value; }
 
     /// <summary>MLP output.</summary>
-    public Linear? MlpDown { get; set; }
+    public Linear? MlpDown { get => this[LinearSlot.MlpDown]; set => this[LinearSlot.MlpDown] = value; }
 
     /// <summary>(in, out) matrix on the residual; null for the identity.</summary>
     public Tensor? Shortcut { get; set; }
 
-    /// <summary>The role under which <see cref="Shortcut"/> is stored.</summary>
-    public required Role ShortcutRole { get; init; }
+    /// <summary>The map in <paramref name="slot"/>; null where the station has none.</summary>
+    public Linear? this[LinearSlot slot] { get => maps[(int)slot]; set => maps[(int)slot] = value; }
 
     /// <inheritdoc/>
     public void Dispose()
     {
         Norm.Dispose();
-        Qkv?.Dispose();
-        AttnOut?.Dispose();
-        MlpIn?.Dispose();
-        MlpDown?.Dispose();
         Shortcut?.Dispose();
+        foreach (Linear? map in maps)
+        {
+            map?.Dispose();
+        }
+    }
+
+    /// <summary>The tensors under their roles, as a checkpoint stores them: stacked maps come apart again. Borrows the memory.</summary>
+    public IEnumerable<(Role Role, bool IsBias, Tensor Value)> Tensors()
+    {
+        if (Norm.Gain is not null)
+        {
+            yield return (layout.NormRole, false, Norm.Gain);
+        }
+
+        if (Norm.Bias is not null)
+        {
+            yield return (layout.NormRole, true, Norm.Bias);
+        }
+
+        foreach (LinearLayout map in layout.Maps)
+        {
+            foreach (LinearPart part in map.Parts)
+            {
+                Linear linear = map.Parts.Count == 1 ? this[map.Slot]! : this[map.Slot]!.Outputs(part.From, part.Rows);
+                yield return (part.Role, false, linear.Weight);
+                if (linear.Bias is not null)
+                {
+                    yield return (part.Role, true, linear.Bias);
+                }
+            }
+        }
+
+        if (Shortcut is not null)
+        {
+            yield return (layout.ShortcutRole, false, Shortcut);
+        }
     }
 }
 
@@ -84,56 +124,6 @@ public sealed record LayerWeights(LayerShape Shape, IReadOnlyList<Station> Stati
         }
     }
 
-    /// <summary>The tensors under their roles, as a checkpoint stores them: stacked maps come apart again. Borrows the memory.</summary>
-    public IEnumerable<(Role Role, bool IsBias, Tensor Value)> Tensors()
-    {
-        foreach (Station s in Stations)
-        {
-            (Role normRole, bool mlpOnly) = s.Qkv is null ? (Role.NormMlp, true) : (Role.NormAttn, false);
-            List<(Role, Linear)> maps = [];
-            if (!mlpOnly)
-            {
-                maps.Add((Role.AttnQ, s.Qkv!.Outputs(0, Shape.QueryWidth)));
-                maps.Add((Role.AttnK, s.Qkv.Outputs(Shape.QueryWidth, Shape.KeyWidth)));
-                maps.Add((Role.AttnV, s.Qkv.Outputs(Shape.QueryWidth + Shape.KeyWidth, Shape.KeyWidth)));
-                maps.Add((Role.AttnOut, s.AttnOut!));
-            }
-
-            if (s.MlpIn is not null)
-            {
-                bool gated = s.MlpIn.Weight.Rows == 2L * Shape.Ffn;
-                if (gated)
-                {
-                    maps.Add((Role.MlpGate, s.MlpIn.Outputs(0, Shape.Ffn)));
-                }
-
-                maps.Add((Role.MlpUp, gated ? s.MlpIn.Outputs(Shape.Ffn, Shape.Ffn) : s.MlpIn));
-                maps.Add((Role.MlpDown, s.MlpDown!));
-            }
-
-            foreach ((Role role, Linear map) in maps)
-            {
-                yield return (role, false, map.Weight);
-                if (map.Bias is not null)
-                {
-                    yield return (role, true, map.Bias);
-                }
-            }
-
-            if (s.Norm.Gain is not null)
-            {
-                yield return (normRole, false, s.Norm.Gain);
-            }
-
-            if (s.Norm.Bias is not null)
-            {
-                yield return (normRole, true, s.Norm.Bias);
-            }
-
-            if (s.Shortcut is not null)
-            {
-                yield return (s.ShortcutRole, false, s.Shortcut);
-            }
-        }
-    }
+    /// <summary>The tensors under their roles, as a checkpoint stores them. Borrows the memory.</summary>
+    public IEnumerable<(Role Role, bool IsBias, Tensor Value)> Tensors() => Stations.SelectMany(s => s.Tensors());
 }

@@ -61,6 +61,9 @@ public sealed class SliceGpt : IDisposable
     /// <summary>Eigenvalues of every PCA so far, descending, damping included: the first layer's input, then behind every station.</summary>
     public IReadOnlyList<double[]> Eigenvalues => eigenvalues;
 
+    /// <summary>Called with the number of each PCA and its components, which it may replace: a recorded run is replayed in its own basis.</summary>
+    internal Action<int, Tensor>? OnComponents { get; init; }
+
     /// <summary>Slices the model on <paramref name="calibration"/> and hands every finished tensor to <paramref name="sink"/>.</summary>
     public void Run(TokenWindows calibration, SliceSink sink)
     {
@@ -90,10 +93,12 @@ public sealed class SliceGpt : IDisposable
             }
 
             session.Switch("write");
-            using LayerWeights sliced = layer with { Shape = target.Layers[l] };
-            foreach ((Role role, bool isBias, Tensor value) in sliced.Tensors())
+            using (layer)
             {
-                sink(role, l, isBias, value);
+                foreach ((Role role, bool isBias, Tensor value) in layer.Tensors())
+                {
+                    sink(role, l, isBias, value);
+                }
             }
 
             session.Reporter.Step(l + 1, $"layer {l}");
@@ -195,6 +200,7 @@ public sealed class SliceGpt : IDisposable
     {
         session.Switch("eigen");
         (Tensor q, double[] values) = pca.Solve();
+        OnComponents?.Invoke(eigenvalues.Count, q);
         eigenvalues.Add(values);
         if (random is not null)
         {

@@ -13,8 +13,9 @@ internal sealed class ConfigJson
     private const string FileName = "config.json";
     private const string Broken = "NE3050";
     private readonly JsonElement root;
+    private readonly string path; // of this object in the file, with a dot behind it
 
-    private ConfigJson(JsonElement root, string file) => (this.root, File) = (root, file);
+    private ConfigJson(JsonElement root, string file, string path = "") => (this.root, File, this.path) = (root, file, path);
 
     public string File { get; }
 
@@ -43,7 +44,7 @@ internal sealed class ConfigJson
             return null;
         }
 
-        return e.ValueKind == JsonValueKind.Object ? new ConfigJson(e, File) : throw Wrong(key, "an object", e);
+        return e.ValueKind == JsonValueKind.Object ? new ConfigJson(e, File, $"{path}{key}.") : throw Wrong(key, "an object", e);
     }
 
     /// <summary>The objects of an array field.</summary>
@@ -54,7 +55,7 @@ internal sealed class ConfigJson
             throw Missing(key, "an array of objects");
         }
 
-        return [.. e.EnumerateArray().Select(i => i.ValueKind == JsonValueKind.Object ? new ConfigJson(i, File) : throw Wrong(key, "objects", i))];
+        return [.. e.EnumerateArray().Select((item, i) => item.ValueKind == JsonValueKind.Object ? new ConfigJson(item, File, $"{path}{key}[{i}].") : throw Wrong(key, "objects", item))];
     }
 
     public bool Has(string key) => TryGet(key, out _);
@@ -106,14 +107,32 @@ internal sealed class ConfigJson
             i.ValueKind == JsonValueKind.Number && i.TryGetInt32(out int id) && id >= -1 ? id : throw Wrong(key, "token ids", i)).Where(id => id >= 0)];
     }
 
+    /// <summary>Whole numbers in a range, each larger than the one before.</summary>
+    public IReadOnlyList<int> Ascending(string key, int min, int max)
+    {
+        if (!TryGet(key, out JsonElement e) || e.ValueKind != JsonValueKind.Array)
+        {
+            throw Missing(key, "an array of numbers");
+        }
+
+        List<int> values = [];
+        foreach (JsonElement item in e.EnumerateArray())
+        {
+            bool ok = item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out int value) && value <= max && value >= (values.Count == 0 ? min : values[^1] + 1);
+            values.Add(ok ? item.GetInt32() : throw Wrong(key, $"numbers from {min} to {max}, ascending", item));
+        }
+
+        return values;
+    }
+
     public EngineException Wrong(string key, string expected, JsonElement found) =>
-        new("NE3052", $"field '{key}' is not valid") { File = File, Key = key, Expected = expected, Found = Shorten(found.GetRawText()) };
+        new("NE3052", $"field '{path}{key}' is not valid") { File = File, Key = path + key, Expected = expected, Found = Shorten(found.GetRawText()) };
 
     public EngineException Unsupported(string key, string? found, string supported) =>
-        new("NE4050", $"'{key}' = {found ?? "null"} is not supported") { File = File, Key = key, Found = found, Expected = supported };
+        new("NE4050", $"'{path}{key}' = {found ?? "null"} is not supported") { File = File, Key = path + key, Found = found, Expected = supported };
 
     private EngineException Missing(string key, string expected) =>
-        new("NE3053", $"field '{key}' is missing") { File = File, Key = key, Expected = expected };
+        new("NE3053", $"field '{path}{key}' is missing") { File = File, Key = path + key, Expected = expected };
 
     private bool TryGet(string key, out JsonElement e) => root.TryGetProperty(key, out e) && e.ValueKind != JsonValueKind.Null;
 

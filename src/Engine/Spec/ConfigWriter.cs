@@ -8,12 +8,19 @@ namespace NativeEngine.Spec;
 /// <summary>config.json of an output folder: the original's, with what changed, in the spelling of transformers 4 and of 5.</summary>
 public static class ConfigWriter
 {
+    /// <summary>Lists with one entry per layer that newer transformers writes.</summary>
+    private static readonly string[] LayerLists = ["layer_types", "mlp_layer_types", "no_rope_layers"];
+
+    /// <summary>True when the fields of the family say everything about <paramref name="spec"/>, so that stock transformers loads it.</summary>
+    public static bool IsStock(ModelSpec spec) => !spec.Shortcuts && HasOneShape(spec);
+
     /// <summary>The bytes of config.json for <paramref name="spec"/>.</summary>
     /// <param name="modelFolder">the original, for every field that stays</param>
     /// <param name="spec">what the output holds</param>
     /// <param name="store">type of its weights</param>
-    /// <param name="method">what made it, for the nativeengine block; null for a model that stock readers load</param>
-    public static byte[] Write(string modelFolder, ModelSpec spec, DType store, string? method)
+    /// <param name="method">what made it from the original, for a nativeengine block where one is needed; null for a copy</param>
+    /// <param name="layers">the original's layers that the output holds; null for all</param>
+    public static byte[] Write(string modelFolder, ModelSpec spec, DType store, string? method = null, IReadOnlyList<int>? layers = null)
     {
         ConfigJson original = ConfigJson.Read(new ModelFolder(modelFolder));
         var config = JsonObject.Create(original.Root)!;
@@ -26,18 +33,22 @@ public static class ConfigWriter
         };
         (config["torch_dtype"], config["dtype"]) = (dtype, dtype);
         config["tie_word_embeddings"] = spec.TiedHead;
+        WriteShape(config, original, spec);
+        if (layers is not null)
+        {
+            WriteLayerLists(config, layers);
+        }
+
         if (spec.Rope is not null)
         {
             WriteRope(config, spec.Rope);
         }
 
-        if (method is null)
+        config.Remove(CompressedConfig.Key);
+        if (!IsStock(spec))
         {
-            config.Remove(SlicedConfig.Key);
-        }
-        else
-        {
-            config[SlicedConfig.Key] = SlicedConfig.Write(spec, method);
+            string?[] methods = [.. (original.Object(CompressedConfig.Key)?.Text("method")?.Split('+') ?? []).Append(method).OfType<string>().Distinct()];
+            config[CompressedConfig.Key] = CompressedConfig.Write(spec, methods.Length == 0 ? null : string.Join('+', methods), allWidths: !HasOneShape(spec));
         }
 
         return Encoding.UTF8.GetBytes(config.ToJsonString(new System.Text.Json.JsonSerializerOptions(System.Text.Json.JsonSerializerDefaults.General)
@@ -45,6 +56,53 @@ public static class ConfigWriter
             WriteIndented = true,
             TypeInfoResolver = ResultJson.Default,
         }) + "\n");
+    }
+
+    /// <summary>Heads and MLP width are the same in all layers, and the family has fields for them.</summary>
+    private static bool HasOneShape(ModelSpec spec)
+    {
+        LayerShape first = spec.Layers[0];
+        return spec.Layers.All(s => (s.Heads, s.KvHeads, s.HeadDim, s.Ffn) == (first.Heads, first.KvHeads, first.HeadDim, first.Ffn))
+            && (first.QueryWidth == spec.Hidden || Families.Of(spec).ReadsHeadDim);
+    }
+
+    /// <summary>The widths. Where layers differ, heads and MLP width stay the original's and the block has the layers' own.</summary>
+    private static void WriteShape(JsonObject config, ConfigJson original, ModelSpec spec)
+    {
+        LayerShape first = spec.Layers[0];
+        int heads = original.Int("num_attention_heads", 1, int.MaxValue);
+        Put("num_hidden_layers", spec.Layers.Count);
+        Put("hidden_size", spec.Hidden);
+        Put("word_embed_proj_dim", spec.Hidden, implied: spec.Hidden);
+        if (HasOneShape(spec))
+        {
+            heads = first.Heads;
+            Put("num_attention_heads", heads);
+            Put("num_key_value_heads", first.KvHeads, implied: heads);
+            Put(Families.Of(spec).FfnKey, first.Ffn);
+        }
+
+        Put("head_dim", first.HeadDim, implied: spec.Hidden % heads == 0 ? spec.Hidden / heads : 0);
+
+        // What says the same already stays as it is spelt, or absent.
+        void Put(string key, int value, int? implied = null)
+        {
+            if (original.Int(key, 0, int.MaxValue, implied) != value)
+            {
+                config[key] = value;
+            }
+        }
+    }
+
+    private static void WriteLayerLists(JsonObject config, IReadOnlyList<int> layers)
+    {
+        foreach (string key in LayerLists)
+        {
+            if (config[key] is JsonArray list)
+            {
+                config[key] = new JsonArray([.. layers.Where(l => l < list.Count).Select(l => list[l]?.DeepClone())]);
+            }
+        }
     }
 
     private static void WriteRope(JsonObject config, RopeSpec rope)

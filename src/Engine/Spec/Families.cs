@@ -33,6 +33,9 @@ internal sealed record Family(string ModelType)
     /// <summary>Rows of learned positions in front of the first one used.</summary>
     public int PositionOffset { get; init; }
 
+    /// <summary>The stock class takes the width of a head from head_dim where config.json has it (newer transformers), and not from hidden_size alone.</summary>
+    public bool ReadsHeadDim { get; init; }
+
     /// <summary>Config fields that must have this value, because anything else is another model.</summary>
     public IReadOnlyList<(string Key, string Value)> Requires { get; init; } = [];
 }
@@ -51,6 +54,7 @@ internal static class Families
             NormEps = c => c.Number("rms_norm_eps", 0, 1, 1e-6),
             Residual = ResidualKind.Sequential,
             RotaryFraction = _ => 1,
+            ReadsHeadDim = true,
             DefaultActivation = "silu",
             GatedMlp = true,
             Bias = c =>
@@ -174,6 +178,9 @@ internal static class Families
 
         return family;
     }
+
+    /// <summary>The row of a model that was read.</summary>
+    public static Family Of(ModelSpec spec) => Array.Find(Table, f => f.ModelType == spec.ModelType)!;
 
     /// <summary>The activation that <paramref name="config"/> names; exit 4 when it is not known.</summary>
     public static Activation ActivationOf(Family family, ConfigJson config)

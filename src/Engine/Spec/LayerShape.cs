@@ -23,4 +23,7 @@ public sealed record LayerShape(
     /// <summary>Width of all key heads, and of all value heads.</summary>
     [System.Text.Json.Serialization.JsonIgnore]
     public int KeyWidth => KvHeads * HeadDim;
+
+    /// <summary>Sizes of an attention call over <paramref name="keys"/> keys.</summary>
+    public Kernels.AttentionDims Attention(int keys) => new(Heads, KvHeads, HeadDim, keys, 1 / Math.Sqrt(HeadDim));
 }

@@ -129,32 +129,62 @@ public sealed record ModelSpec
         }
     }
 
+    /// <summary>The sub-blocks of decoder layer <paramref name="l"/>: attention and MLP one after the other, or one that does both.</summary>
+    public IReadOnlyList<StationLayout> Stations(int l)
+    {
+        LayerShape s = Layers[l];
+        LinearLayout[] attention =
+        [
+            LinearLayout.Stack(LinearSlot.Qkv, s.AttentionInput, Bias.Qkv, (Role.AttnQ, s.QueryWidth), (Role.AttnK, s.KeyWidth), (Role.AttnV, s.KeyWidth)),
+            LinearLayout.Stack(LinearSlot.AttnOut, s.QueryWidth, Bias.AttnOut, (Role.AttnOut, s.AttentionOutput)),
+        ];
+        LinearLayout[] mlp =
+        [
+            GatedMlp
+                ? LinearLayout.Stack(LinearSlot.MlpIn, s.MlpInput, Bias.MlpIn, (Role.MlpGate, s.Ffn), (Role.MlpUp, s.Ffn))
+                : LinearLayout.Stack(LinearSlot.MlpIn, s.MlpInput, Bias.MlpIn, (Role.MlpUp, s.Ffn)),
+            LinearLayout.Stack(LinearSlot.MlpDown, s.Ffn, Bias.MlpOut, (Role.MlpDown, s.MlpOutput)),
+        ];
+        return Residual == ResidualKind.Parallel
+            ? [new StationLayout(Role.NormAttn, s.AttentionInput, s.AttentionOutput, Role.AttnShortcut, [.. attention, .. mlp])]
+            :
+            [
+                new StationLayout(Role.NormAttn, s.AttentionInput, s.AttentionOutput, Role.AttnShortcut, attention),
+                new StationLayout(Role.NormMlp, s.MlpInput, s.MlpOutput, Role.MlpShortcut, mlp),
+            ];
+    }
+
     /// <summary>The tensors of decoder layer <paramref name="l"/>.</summary>
     public IEnumerable<Parameter> LayerParameters(int l)
     {
-        LayerShape s = Layers[l];
-        bool sequential = Residual == ResidualKind.Sequential;
-        return
-        [
-            .. NormOf(Role.NormAttn, l, s.AttentionInput),
-            .. LinearOf(Role.AttnQ, l, s.QueryWidth, s.AttentionInput, Bias.Qkv),
-            .. LinearOf(Role.AttnK, l, s.KeyWidth, s.AttentionInput, Bias.Qkv),
-            .. LinearOf(Role.AttnV, l, s.KeyWidth, s.AttentionInput, Bias.Qkv),
-            .. LinearOf(Role.AttnOut, l, s.AttentionOutput, s.QueryWidth, Bias.AttnOut),
-            .. sequential ? NormOf(Role.NormMlp, l, s.MlpInput) : [],
-            .. GatedMlp ? LinearOf(Role.MlpGate, l, s.Ffn, s.MlpInput, Bias.MlpIn) : [],
-            .. LinearOf(Role.MlpUp, l, s.Ffn, s.MlpInput, Bias.MlpIn),
-            .. LinearOf(Role.MlpDown, l, s.MlpOutput, s.Ffn, Bias.MlpOut),
-            .. Shortcuts ? [Of(Role.AttnShortcut, l, false, s.AttentionInput, s.AttentionOutput)] : Array.Empty<Parameter>(),
-            .. Shortcuts && sequential ? [Of(Role.MlpShortcut, l, false, s.MlpInput, s.MlpOutput)] : Array.Empty<Parameter>(),
-        ];
+        foreach (StationLayout station in Stations(l))
+        {
+            foreach (Parameter norm in NormOf(station.NormRole, l, station.Input))
+            {
+                yield return norm;
+            }
+
+            foreach (LinearLayout map in station.Maps)
+            {
+                foreach (LinearPart part in map.Parts)
+                {
+                    yield return Of(part.Role, l, false, part.Rows, map.Inputs);
+                    if (map.HasBias)
+                    {
+                        yield return Of(part.Role, l, true, part.Rows);
+                    }
+                }
+            }
+
+            if (Shortcuts)
+            {
+                yield return Of(station.ShortcutRole, l, false, station.Input, station.Output);
+            }
+        }
     }
 
     /// <summary>Number of parameters; a tied head is not counted twice.</summary>
     public long ParameterCount() => Parameters().Sum(p => p.Shape.Count);
-
-    private IEnumerable<Parameter> LinearOf(Role role, int layer, int rows, int columns, bool bias) =>
-        bias ? [Of(role, layer, false, rows, columns), Of(role, layer, true, rows)] : [Of(role, layer, false, rows, columns)];
 
     private IEnumerable<Parameter> NormOf(Role role, int layer, int width) =>
         !NormAffine ? [] : Norm == NormKind.Layer ? [Of(role, layer, false, width), Of(role, layer, true, width)] : [Of(role, layer, false, width)];

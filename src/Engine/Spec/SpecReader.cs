@@ -6,7 +6,8 @@ namespace NativeEngine.Spec;
 public static class SpecReader
 {
     // Above every published model; they keep a hostile config from sizing anything before it is compared with the tensors.
-    private const int MaxLayers = 4096, MaxWidth = 1 << 20, MaxHeads = 1 << 14, MaxVocab = 1 << 24, MaxPositions = 1 << 26;
+    internal const int MaxWidth = 1 << 20, MaxHeads = 1 << 14;
+    private const int MaxLayers = 4096, MaxVocab = 1 << 24, MaxPositions = 1 << 26;
 
     /// <summary>Reads the spec of the model in <paramref name="folder"/>.</summary>
     /// <exception cref="EngineException">NE305x: a field is broken; NE405x: the model is not supported</exception>
@@ -53,7 +54,7 @@ public static class SpecReader
             throw config.Wrong("num_attention_heads", $"a divisor of hidden_size = {hidden}", config.Root.GetProperty("num_attention_heads"));
         }
 
-        int headDim = config.Int("head_dim", 1, MaxWidth, Math.Max(1, hidden / heads));
+        int headDim = config.Int("head_dim", 1, MaxWidth / heads, Math.Max(1, hidden / heads));
         var spec = new ModelSpec
         {
             ModelType = family.ModelType,
@@ -80,7 +81,7 @@ public static class SpecReader
                 config.Ids("eos_token_id"),
                 config.Ids("pad_token_id") is [int pad, ..] ? pad : null),
         };
-        return config.Object(SlicedConfig.Key) is { } block ? SlicedConfig.Read(block, spec) : spec;
+        return config.Object(CompressedConfig.Key) is { } block ? CompressedConfig.Read(block, spec) : spec;
     }
 
     private static RopeSpec Rope(ConfigJson config, double fraction, int headDim, int maxPositions)

@@ -1,35 +1,52 @@
 using NativeEngine.Kernels;
+using NativeEngine.Model;
 using NativeEngine.Spec;
 using NativeEngine.Text;
 
 namespace NativeEngine.Tune;
 
 /// <summary>
-/// Adapters by layer and role. A set of the same shapes also holds what belongs to each of their elements: a gradient, a running mean.
+/// Adapters by layer and role, all in one block of memory: what an optimiser does, it does to <see cref="Flat"/> at once. A set of the
+/// same shapes also holds what belongs to each of their elements: a gradient, a running mean.
 /// </summary>
 public sealed class AdapterSet : IDisposable
 {
+    private const int FlatColumns = 1024; // rows are what threads share
+
     private readonly IBackend backend;
     private readonly OrderedDictionary<(int Layer, Role Role), Lora> maps = [];
 
-    /// <summary>Adapters for <paramref name="parameters"/>, which are matrices; not cleared.</summary>
+    /// <summary>Adapters for <paramref name="parameters"/>, which are matrices in the order of the forward; zeros.</summary>
     internal AdapterSet(IBackend backend, LoraConfig config, IEnumerable<Parameter> parameters)
+        : this(backend, config, [.. parameters.Select(p => (p.Layer, p.Role, p.Shape[1], p.Shape[0]))])
+    {
+    }
+
+    private AdapterSet(IBackend backend, LoraConfig config, IReadOnlyList<(int Layer, Role Role, long Inputs, long Outputs)> shapes)
     {
         (this.backend, Config) = (backend, config);
-        foreach (Parameter p in parameters)
+        long a = shapes.Sum(s => s.Inputs) * config.Rank, b = shapes.Sum(s => s.Outputs) * config.Rank, at = 0;
+        ParameterCount = a + b;
+        Flat = backend.Alloc(DType.F32, new Shape((a + b + FlatColumns - 1) / FlatColumns, FlatColumns));
+        backend.Zero(Flat);
+
+        // All A lie in front of all B: those of maps that read the same signal follow each other and are one matrix.
+        Tensor[] factors = [.. shapes.Select(s => Next(config.Rank, s.Inputs)), .. shapes.Select(s => Next(s.Outputs, config.Rank))];
+        for (int i = 0; i < shapes.Count; i++)
         {
-            Add(p.Layer, p.Role, p.Shape[1], p.Shape[0]);
+            maps.Add((shapes[i].Layer, shapes[i].Role), new Lora(factors[i], factors[shapes.Count + i]));
+        }
+
+        Tensor Next(long rows, long columns)
+        {
+            var view = new Tensor(Flat.Address + (nint)(at * sizeof(float)), DType.F32, new Shape(rows, columns), columns);
+            at += rows * columns;
+            return view;
         }
     }
 
-    private AdapterSet(AdapterSet other)
-    {
-        (backend, Config) = (other.backend, other.Config);
-        foreach (((int layer, Role role), Lora lora) in other.maps)
-        {
-            Add(layer, role, lora.A.Columns, lora.B.Rows);
-        }
-    }
+    /// <summary>Every number of the set, and zeros behind them. (n, 1024)</summary>
+    public Tensor Flat { get; }
 
     /// <summary>Rank, strength, dropout.</summary>
     public LoraConfig Config { get; }
@@ -38,7 +55,7 @@ public sealed class AdapterSet : IDisposable
     public IReadOnlyDictionary<(int Layer, Role Role), Lora> Maps => maps;
 
     /// <summary>Numbers in all adapters.</summary>
-    public long ParameterCount => Tensors().Sum(t => t.Value.Shape.Count);
+    public long ParameterCount { get; }
 
     /// <summary>The adapter of a map; null where it has none.</summary>
     public Lora? this[int layer, Role role] => maps.GetValueOrDefault((layer, role));
@@ -53,7 +70,6 @@ public sealed class AdapterSet : IDisposable
         foreach (((int layer, Role role), Lora lora) in set.maps)
         {
             Draw(lora.A, Key(seed, layer, role));
-            backend.Zero(lora.B);
         }
 
         return set;
@@ -64,27 +80,22 @@ public sealed class AdapterSet : IDisposable
         spec.Parameters().Where(p => p is { Layer: >= 0, IsBias: false } && roles.Contains(p.Role));
 
     /// <summary>Zeros of the same shapes.</summary>
-    public AdapterSet ZerosAlike()
-    {
-        var zeros = new AdapterSet(this);
-        foreach ((_, _, _, Tensor value) in zeros.Tensors())
-        {
-            backend.Zero(value);
-        }
-
-        return zeros;
-    }
+    public AdapterSet ZerosAlike() => new(backend, Config, [.. maps.Select(m => (m.Key.Layer, m.Key.Role, m.Value.A.Columns, m.Value.B.Rows))]);
 
     /// <summary>Takes over the values of a set of the same shapes.</summary>
-    public void CopyFrom(AdapterSet other)
+    public void CopyFrom(AdapterSet other) => backend.Copy(Flat, other.Flat);
+
+    /// <summary>Puts the adapters on the maps of <paramref name="model"/>; where they are trained, their gradients add up in <paramref name="gradients"/>.</summary>
+    public void AttachTo(CausalModel model, AdapterSet? gradients = null) => model.AttachAdapters((l, layer) =>
     {
-        foreach (((int layer, Role role), Lora lora) in maps)
+        foreach (Station station in layer.Stations)
         {
-            Lora from = other.maps[(layer, role)];
-            backend.Copy(lora.A, from.A);
-            backend.Copy(lora.B, from.B);
+            foreach (LinearLayout map in station.Layout.Maps)
+            {
+                station[map.Slot] = station[map.Slot]! with { Adapter = Stacked(l, map, gradients) };
+            }
         }
-    }
+    });
 
     /// <summary>All tensors, A and B of each map in the order of the forward. Borrows the memory.</summary>
     public IEnumerable<(int Layer, Role Role, char Factor, Tensor Value)> Tensors()
@@ -97,17 +108,22 @@ public sealed class AdapterSet : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        foreach (Lora lora in maps.Values)
-        {
-            lora.Dispose();
-        }
-    }
+    public void Dispose() => Flat.Dispose();
 
-    private void Add(int layer, Role role, long inputs, long outputs) => maps.Add(
-        (layer, role),
-        new Lora(backend.Alloc(DType.F32, new Shape(Config.Rank, inputs)), backend.Alloc(DType.F32, new Shape(outputs, Config.Rank))));
+    /// <summary>The adapters of the parts of a stacked map as one; null where no part has one.</summary>
+    private Adapter? Stacked(int l, LinearLayout map, AdapterSet? gradients)
+    {
+        LinearPart[] parts = [.. map.Parts.Where(p => maps.ContainsKey((l, p.Role)))];
+        return parts.Length == 0 ? null : new Adapter(
+            A(this),
+            gradients is null ? null : A(gradients),
+            [.. parts.Select(p => new AdapterPart(p.From, this[l, p.Role]!.B, gradients?[l, p.Role]!.B))],
+            Config.Scale,
+            Config.Dropout,
+            Site: new SplitMix64(l * 16L + (int)map.Slot).Next());
+
+        Tensor A(AdapterSet set) => new(set[l, parts[0].Role]!.A.Address, DType.F32, new Shape(parts.Length * Config.Rank, map.Inputs), map.Inputs);
+    }
 
     private static long Key(long seed, int layer, Role role) => (long)new SplitMix64((long)new SplitMix64(seed).Next() + layer * 256L + (int)role).Next();
 

@@ -13,15 +13,7 @@ public sealed record LoraConfig(int Rank, double Alpha, double Dropout = 0, bool
     public double Scale => Alpha / (RankStabilized ? Math.Sqrt(Rank) : Rank);
 }
 
-/// <summary>The adapter of one linear map, F32.</summary>
+/// <summary>The adapter of one linear map, F32. Borrows the memory of its set.</summary>
 /// <param name="A">(r, in)</param>
 /// <param name="B">(out, r)</param>
-public sealed record Lora(Tensor A, Tensor B) : IDisposable
-{
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        A.Dispose();
-        B.Dispose();
-    }
-}
+public sealed record Lora(Tensor A, Tensor B);

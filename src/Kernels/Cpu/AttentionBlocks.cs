@@ -10,7 +10,8 @@ namespace NativeEngine.Kernels.Cpu;
 /// calculation for softmax"; Dao et al., "FlashAttention"). Scores lie transposed, one row per key and one column per query:
 /// the softmax runs down the columns without a sum across lanes, and both products read them in place.
 /// </summary>
-internal sealed unsafe class AttentionBlocks<T>(AttentionLayout<T> layout, Tensor y, Tensor q, Tensor k, Tensor v, Tensor? mask, Tensor packed)
+internal sealed unsafe class AttentionBlocks<T>(
+    AttentionLayout<T> layout, Tensor y, Tensor? logSumExp, Tensor q, Tensor k, Tensor v, Tensor? mask, Tensor? first, Tensor packed)
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     private const int QueryBlock = AttentionLayout<T>.QueryBlock;
@@ -18,10 +19,10 @@ internal sealed unsafe class AttentionBlocks<T>(AttentionLayout<T> layout, Tenso
     private readonly GemmTiles<T> tiles = layout.Tiles;
     private readonly int headDim = layout.Dims.HeadDim, paddedDim = layout.PaddedDim, keys = layout.Dims.Keys;
 
-    /// <summary>Packs the keys and values of the kv heads first .. end - 1, counted over all sequences.</summary>
-    public void Pack(long first, long end)
+    /// <summary>Packs the keys and values of the kv heads from .. end - 1, counted over all sequences.</summary>
+    public void Pack(long from, long end)
     {
-        for (long head = first; head < end; head++)
+        for (long head = from; head < end; head++)
         {
             (long batch, long kvHead) = Math.DivRem(head, layout.Dims.KvHeads);
             T* kb = (T*)k.Address + batch * k.Shape[1] * k.RowStride + kvHead * headDim;
@@ -43,10 +44,10 @@ internal sealed unsafe class AttentionBlocks<T>(AttentionLayout<T> layout, Tenso
         }
     }
 
-    /// <summary>Tasks first .. end - 1; a task is a block of queries of one head of one sequence.</summary>
-    public void Attend(long first, long end)
+    /// <summary>Tasks from .. end - 1; a task is a block of queries of one head of one sequence.</summary>
+    public void Attend(long from, long end)
     {
-        for (long task = first; task < end; task++)
+        for (long task = from; task < end; task++)
         {
             (long head, long block) = Math.DivRem(task, layout.QueryBlocks);
             (long batch, long queryHead) = Math.DivRem(head, layout.Dims.Heads);
@@ -62,6 +63,7 @@ internal sealed unsafe class AttentionBlocks<T>(AttentionLayout<T> layout, Tenso
         long kvHead = head / (layout.Dims.Heads / layout.Dims.KvHeads);
         T* panels = Packed(batch * layout.Dims.KvHeads + kvHead), values = panels + layout.PackedKeys;
         ReadOnlySpan<int> shown = mask is null ? default : mask.Row<int>(batch);
+        ReadOnlySpan<int> firstKeys = first is null ? default : first.Row<int>(batch).Slice((int)firstQuery, queries);
 
         T* scores = GemmScratch.Current.A<T>(QueryBlock * (layout.BlockKeys + headDim + paddedDim)); // (keys of a block, QueryBlock)
         T* packedQ = scores + QueryBlock * layout.BlockKeys; // panels of (headDim, columns of a tile)
@@ -73,23 +75,25 @@ internal sealed unsafe class AttentionBlocks<T>(AttentionLayout<T> layout, Tenso
         PackQueries(packedQ, (T*)q.Address + (batch * layout.Queries + firstQuery) * q.RowStride + head * headDim, queries);
 
         long seenByFirst = keys - layout.Queries + firstQuery + 1, seenByLast = seenByFirst + queries - 1;
-        for (long key = 0; key < seenByLast; key += layout.BlockKeys)
+        long start = FirstBlock(firstKeys, seenByLast);
+        for (long key = start; key < seenByLast; key += layout.BlockKeys)
         {
             int count = (int)Math.Min(layout.BlockKeys, seenByLast - key);
             Scores(scores, panels + key / layout.PanelKeys * layout.PanelSize, count, packedQ, queries);
             Hide(scores, count, key, seenByFirst, shown);
+            HideBefore(scores, count, key, firstKeys);
             for (int column = 0; column < queries; column += Vector512<T>.Count)
             {
                 Softmax(scores + column, count, max + column, decay + column, weight + column);
             }
 
-            for (int i = 0; i < queries && key > 0; i++)
+            for (int i = 0; i < queries && key > start; i++)
             {
                 var row = new Span<T>(sums + i * paddedDim, paddedDim);
                 TensorPrimitives.Multiply(row, decay[i], row);
             }
 
-            AddValues(sums, scores, count, values + key * paddedDim, queries, key == 0 ? T.Zero : T.One);
+            AddValues(sums, scores, count, values + key * paddedDim, queries, key == start ? T.Zero : T.One);
         }
 
         for (int i = 0; i < queries; i++)
@@ -97,6 +101,22 @@ internal sealed unsafe class AttentionBlocks<T>(AttentionLayout<T> layout, Tenso
             Span<T> yi = y.Row<T>(batch * layout.Queries + firstQuery + i).Slice((int)head * headDim, headDim);
             TensorPrimitives.Multiply(new ReadOnlySpan<T>(sums + i * paddedDim, headDim), T.CreateTruncating(weight[i] == 0 ? 0 : 1 / weight[i]), yi);
         }
+
+        if (logSumExp is not null)
+        {
+            Span<T> logs = logSumExp.Row<T>(batch * layout.Dims.Heads + head).Slice((int)firstQuery, queries);
+            for (int i = 0; i < queries; i++)
+            {
+                logs[i] = T.CreateTruncating(double.CreateTruncating(max[i]) + Math.Log(weight[i]));
+            }
+        }
+    }
+
+    /// <summary>Where the keys that any query of a block sees begin, rounded down to a panel; a block that sees none gets its last panel.</summary>
+    private long FirstBlock(ReadOnlySpan<int> firstKeys, long seenByLast)
+    {
+        long key = firstKeys.IsEmpty ? 0 : Math.Clamp(TensorPrimitives.Min(firstKeys), 0, seenByLast - 1);
+        return key / layout.PanelKeys * layout.PanelKeys;
     }
 
     private T* Packed(long kvHead) => (T*)packed.Address + kvHead * layout.PackedCount;
@@ -133,6 +153,18 @@ internal sealed unsafe class AttentionBlocks<T>(AttentionLayout<T> layout, Tenso
             bool padding = !shown.IsEmpty && shown[(int)key] == 0;
             long hidden = padding ? QueryBlock : Math.Max(0, key - seenByFirst + 1);
             new Span<T>(scores + j * QueryBlock, (int)hidden).Fill(T.NegativeInfinity);
+        }
+    }
+
+    /// <summary>The scores of keys in front of the first one that a query sees become negative infinity.</summary>
+    private static void HideBefore(T* scores, int count, long firstKey, ReadOnlySpan<int> firstKeys)
+    {
+        for (int i = 0; i < firstKeys.Length; i++)
+        {
+            for (int j = 0; j < Math.Min(count, firstKeys[i] - firstKey); j++)
+            {
+                scores[j * QueryBlock + i] = T.NegativeInfinity;
+            }
         }
     }
 

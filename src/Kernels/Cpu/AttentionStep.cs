@@ -11,7 +11,7 @@ namespace NativeEngine.Kernels.Cpu;
 /// ("Flash-Decoding", Dao et al. 2023). How many keys a task takes follows from the shapes alone. Scores lie one row per key
 /// and one column per query head: the softmax needs no sum across lanes.
 /// </summary>
-internal sealed unsafe class AttentionStep<T>(Tensor y, Tensor q, Tensor k, Tensor v, Tensor? mask, AttentionDims dims)
+internal sealed unsafe class AttentionStep<T>(Tensor y, Tensor? logSumExp, Tensor q, Tensor k, Tensor v, Tensor? mask, Tensor? first, AttentionDims dims)
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     /// <summary>Keys of one task take about so much: enough to be worth handing to a thread, little enough for every thread to get some.</summary>
@@ -46,49 +46,55 @@ internal sealed unsafe class AttentionStep<T>(Tensor y, Tensor q, Tensor k, Tens
     public void Attend(long index)
     {
         (long batch, long task) = Math.DivRem(index, Tasks);
-        int first = (int)task * taskKeys, count = Math.Min(taskKeys, dims.Keys - first);
+        int key = (int)task * taskKeys, count = Math.Min(taskKeys, dims.Keys - key);
         T* sums = partial + index * PartialCount, max = sums + heads * headDim;
         T* scores = GemmScratch.Current.A<T>((long)taskKeys * lanes); // (count, lanes)
-        Scores(scores, batch, first, count);
+        Scores(scores, batch, key, count);
         for (int lane = 0; lane < lanes; lane += Vector512<T>.Count)
         {
             Softmax(scores + lane, count, max + lane, weights + index * lanes + lane);
         }
 
-        AddValues(sums, scores, (T*)v.Address + (batch * v.Shape[1] + first) * v.RowStride, count);
+        AddValues(sums, scores, (T*)v.Address + (batch * v.Shape[1] + key) * v.RowStride, count);
     }
 
     /// <summary>Puts the tasks of sequence <paramref name="batch"/> together.</summary>
     public void Merge(long batch)
     {
         T* sums = partial + batch * Tasks * PartialCount, max = sums + heads * headDim;
+        T* largest = GemmScratch.Current.A<T>(lanes);
         double* weight = weights + batch * Tasks * lanes;
         for (int lane = 0; lane < lanes; lane += Vector512<T>.Count)
         {
-            MergeSoftmax(max + lane, weight + lane);
+            MergeSoftmax(max + lane, weight + lane, largest + lane);
         }
 
         T* to = (T*)y.Address + batch * y.RowStride;
         for (int head = 0; head < heads; head++)
         {
             MergeValues(to + head * headDim, sums + head * headDim, max + head, T.CreateTruncating(weight[head] == 0 ? 0 : 1 / weight[head]));
+            if (logSumExp is not null)
+            {
+                logSumExp.Row<T>(batch * heads + head)[0] = T.CreateTruncating(double.CreateTruncating(largest[head]) + Math.Log(weight[head]));
+            }
         }
     }
 
-    /// <summary>scores = scale k q^T; negative infinity where the mask, if there is one, is 0. (count, lanes)</summary>
+    /// <summary>scores = scale k q^T; negative infinity where the query does not see the key. (count, lanes)</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Scores(T* scores, long batch, int first, int count)
+    private void Scores(T* scores, long batch, int firstKey, int count)
     {
         T scale = T.CreateTruncating(dims.Scale);
-        ReadOnlySpan<int> shown = mask is null ? default : mask.Row<int>(batch).Slice(first, count);
+        ReadOnlySpan<int> shown = mask is null ? default : mask.Row<int>(batch).Slice(firstKey, count);
+        long hidden = first is null ? 0 : (long)first.Row<int>(batch)[0] - firstKey; // keys in front of the first one that is seen
         T* query = (T*)q.Address + batch * q.RowStride;
-        T* key = (T*)k.Address + (batch * k.Shape[1] + first) * k.RowStride;
-        T* value = (T*)v.Address + (batch * v.Shape[1] + first) * v.RowStride;
+        T* key = (T*)k.Address + (batch * k.Shape[1] + firstKey) * k.RowStride;
+        T* value = (T*)v.Address + (batch * v.Shape[1] + firstKey) * v.RowStride;
         int whole = headDim & -Vector512<T>.Count;
         new Span<T>(scores, count * lanes).Clear();
         for (int j = 0; j < count; j++, key += k.RowStride, value += v.RowStride, scores += lanes)
         {
-            if (!shown.IsEmpty && shown[j] == 0)
+            if (j < hidden || (!shown.IsEmpty && shown[j] == 0))
             {
                 new Span<T>(scores, heads).Fill(T.NegativeInfinity);
                 continue;
@@ -185,17 +191,17 @@ internal sealed unsafe class AttentionStep<T>(Tensor y, Tensor q, Tensor k, Tens
         }
     }
 
-    /// <summary>One vector of heads: every task's largest score becomes the factor on its sums, the first task's weight the sum over all tasks.</summary>
+    /// <summary>One vector of heads: the largest score of all tasks; every task's own becomes the factor on its sums, the first task's weight the sum over all tasks.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void MergeSoftmax(T* max, double* weight)
+    private void MergeSoftmax(T* max, double* weight, T* largest)
     {
-        Vector512<T> largest = Vector512.Create(T.NegativeInfinity);
+        Vector512<T> now = Vector512.Create(T.NegativeInfinity);
         for (int task = 0; task < Tasks; task++)
         {
-            largest = Vector512.MaxNative(Vector512.Load(max + task * PartialCount), largest);
+            now = Vector512.MaxNative(Vector512.Load(max + task * PartialCount), now);
         }
 
-        Vector512<T> shift = Finite(largest);
+        Vector512<T> shift = Finite(now);
         var total = default(DoubleLanes);
         for (int task = 0; task < Tasks; task++)
         {
@@ -206,6 +212,7 @@ internal sealed unsafe class AttentionStep<T>(Tensor y, Tensor q, Tensor k, Tens
             total.Add(sum);
         }
 
+        now.Store(largest);
         total.Store<T>(weight);
     }
 

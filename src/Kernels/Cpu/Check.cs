@@ -48,6 +48,30 @@ internal static class Check
         indices.DType == DType.I32 && indices.IsContiguous && indices.Shape.Count == x.Rows,
         op, "there must be one I32 per row, without gaps", x, indices);
 
+    /// <summary>F64, one for every row of <paramref name="x"/>.</summary>
+    public static void OneDoublePerRow(Op op, Tensor x, Tensor vector) => That(
+        vector.DType == DType.F64 && vector.IsContiguous && vector.Shape.Count == x.Rows,
+        op, "there must be one F64 per row, without gaps", vector, x);
+
+    /// <summary>F64, one for every column of <paramref name="x"/>.</summary>
+    public static void OneDoublePerColumn(Op op, Tensor x, Tensor vector) => That(
+        vector.DType == DType.F64 && vector.Rows == 1 && vector.Columns == x.Columns, op, "there must be one F64 per column", vector, x);
+
+    /// <summary>Integers that ascend strictly in 0 .. <paramref name="end"/> - 1.</summary>
+    public static void Ascending(Op op, Tensor indices, long end)
+    {
+        That(indices.DType == DType.I32 && indices.IsContiguous, op, "the indices must be I32, without gaps", indices);
+        InRange(op, indices, 0, end);
+        ReadOnlySpan<int> values = indices.AsSpan<int>();
+        for (int i = 1; i < values.Length; i++)
+        {
+            if (values[i] <= values[i - 1])
+            {
+                throw new ArgumentException($"{op}: element {i} of {indices} is {values[i]}, not above {values[i - 1]} before it");
+            }
+        }
+    }
+
     /// <summary>Every index lies in <paramref name="from"/> .. <paramref name="end"/> - 1.</summary>
     public static void InRange(Op op, Tensor indices, long from, long end)
     {

@@ -1,3 +1,6 @@
+using System.Numerics;
+using System.Numerics.Tensors;
+
 namespace NativeEngine.Kernels.Cpu;
 
 public sealed partial class CpuBackend
@@ -24,6 +27,23 @@ public sealed partial class CpuBackend
         }
     }
 
+    /// <inheritdoc/>
+    public void EmbedBackward(Tensor dtable, Tensor dy, Tensor ids)
+    {
+        Check.SameFloats(Op.EmbedBackward, dtable, dy);
+        Check.That(dtable.Columns == dy.Columns, Op.EmbedBackward, "the table and dy must have the same columns", dtable, dy);
+        Check.OnePerRow(Op.EmbedBackward, dy, ids);
+        Check.InRange(Op.EmbedBackward, ids, 0, dtable.Rows);
+        if (dy.DType == DType.F32)
+        {
+            EmbedBackward<float>(dtable, dy, ids);
+        }
+        else
+        {
+            EmbedBackward<double>(dtable, dy, ids);
+        }
+    }
+
     private void Embed<T>(Tensor y, Tensor table, Tensor ids) where T : unmanaged => ForRows(y.Rows, y.Columns, (first, end) =>
     {
         ReadOnlySpan<int> id = ids.AsSpan<int>();
@@ -39,6 +59,16 @@ public sealed partial class CpuBackend
         for (long n = first; n < end; n++)
         {
             Bfloat16.ToSingle(table.Row<ushort>(id[(int)n]), y.Row<float>(n));
+        }
+    });
+
+    private void EmbedBackward<T>(Tensor dtable, Tensor dy, Tensor ids) where T : unmanaged, INumber<T> => ForColumns(dy.Rows, dy.Columns, (first, end) =>
+    {
+        ReadOnlySpan<int> id = ids.AsSpan<int>();
+        for (int n = 0; n < id.Length; n++)
+        {
+            Span<T> row = dtable.Row<T>(id[n])[(int)first..(int)end];
+            TensorPrimitives.Add(row, dy.Row<T>(n)[(int)first..(int)end], row);
         }
     });
 }

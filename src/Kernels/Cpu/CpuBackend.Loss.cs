@@ -1,5 +1,7 @@
 using System.Numerics;
 using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace NativeEngine.Kernels.Cpu;
 
@@ -25,9 +27,7 @@ public sealed partial class CpuBackend
     {
         Check.SameFloats(Op.TokenLogProb, logits);
         Check.OnePerRow(Op.TokenLogProb, logits, targets);
-        Check.That(
-            y.DType == DType.F64 && y.IsContiguous && y.Shape.Count == logits.Rows,
-            Op.TokenLogProb, "y must hold one F64 per row of the logits, without gaps", y, logits);
+        Check.OneDoublePerRow(Op.TokenLogProb, logits, y);
         Check.InRange(Op.TokenLogProb, targets, int.MinValue, logits.Columns);
         if (logits.DType == DType.F32)
         {
@@ -36,6 +36,23 @@ public sealed partial class CpuBackend
         else
         {
             TokenLogProb<double>(y, logits, targets);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void CrossEntropy(Tensor loss, Tensor logits, Tensor targets, double scale)
+    {
+        Check.SameFloats(Op.CrossEntropy, logits);
+        Check.OnePerRow(Op.CrossEntropy, logits, targets);
+        Check.OneDoublePerRow(Op.CrossEntropy, logits, loss);
+        Check.InRange(Op.CrossEntropy, targets, int.MinValue, logits.Columns);
+        if (logits.DType == DType.F32)
+        {
+            CrossEntropy<float>(loss, logits, targets, scale);
+        }
+        else
+        {
+            CrossEntropy<double>(loss, logits, targets, scale);
         }
     }
 
@@ -62,10 +79,51 @@ public sealed partial class CpuBackend
         }
     });
 
+    private void CrossEntropy<T>(Tensor loss, Tensor logits, Tensor targets, double scale)
+        where T : unmanaged, IFloatingPointIeee754<T> => ForRows(logits.Rows, 12 * logits.Columns, (first, end) =>
+    {
+        Span<double> losses = loss.AsSpan<double>();
+        ReadOnlySpan<int> target = targets.AsSpan<int>();
+        for (int n = (int)first; n < end; n++)
+        {
+            losses[n] = CrossEntropy(logits.Row<T>(n), target[n], scale);
+        }
+    });
+
+    /// <summary>The loss of one row, whose logits become its gradient.</summary>
+    private static double CrossEntropy<T>(Span<T> row, int target, double scale) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        if (target < 0)
+        {
+            row.Clear();
+            return 0;
+        }
+
+        (T max, double sum) = RowReduce.MaxAndSumExp<T>(row);
+        double loss = Math.Log(sum) - (double.CreateTruncating(row[target]) - double.CreateTruncating(max));
+        ScaledExp(row, max, T.CreateTruncating(scale / sum));
+        row[target] = T.CreateTruncating(scale * (Math.Exp(-loss) - 1)); // in double, because a probability near 1 cancels
+        return loss;
+    }
+
+    /// <summary>x = factor exp(x - shift)</summary>
+    [MethodImpl(InnerLoop.Options)]
+    private static void ScaledExp<T>(Span<T> x, T shift, T factor) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        Vector512<T> shifts = Vector512.Create(shift), factors = Vector512.Create(factor);
+        int i = 0;
+        for (; i <= x.Length - Vector512<T>.Count; i += Vector512<T>.Count)
+        {
+            (VectorMath.Exp(Vector512.Create<T>(x[i..]) - shifts) * factors).CopyTo(x[i..]);
+        }
+
+        VectorMath.StorePartial(VectorMath.Exp(VectorMath.LoadPartial<T>(x[i..], T.Zero) - shifts) * factors, x[i..]);
+    }
+
     /// <summary>log(sum(exp(x)))</summary>
     private static double LogSumExp<T>(ReadOnlySpan<T> x) where T : unmanaged, IFloatingPointIeee754<T>
     {
-        T max = RowReduce.Max(x);
-        return double.CreateTruncating(max) + Math.Log(RowReduce.SumExp(x, max));
+        (T max, double sum) = RowReduce.MaxAndSumExp(x);
+        return double.CreateTruncating(max) + Math.Log(sum);
     }
 }

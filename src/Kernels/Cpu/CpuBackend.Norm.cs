@@ -39,6 +39,42 @@ public sealed partial class CpuBackend
         }
     }
 
+    /// <inheritdoc/>
+    public void RmsNormBackward(Tensor dx, Tensor? dgain, Tensor dy, Tensor x, Tensor? gain, double eps, long width)
+    {
+        Check.SameFloats(Op.RmsNormBackward, dx, dgain, dy, x, gain);
+        Check.SameSize(Op.RmsNormBackward, dx, dy, x);
+        Check.OnePerColumn(Op.RmsNormBackward, x, dgain);
+        Check.OnePerColumn(Op.RmsNormBackward, x, gain);
+        Check.That(width > 0, Op.RmsNormBackward, "the width must be positive", x);
+        if (x.DType == DType.F32)
+        {
+            NormBackward<float>(dx, dgain, null, dy, x, gain, eps, width, centered: false);
+        }
+        else
+        {
+            NormBackward<double>(dx, dgain, null, dy, x, gain, eps, width, centered: false);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void LayerNormBackward(Tensor dx, Tensor? dgain, Tensor? dbias, Tensor dy, Tensor x, Tensor? gain, double eps)
+    {
+        Check.SameFloats(Op.LayerNormBackward, dx, dgain, dbias, dy, x, gain);
+        Check.SameSize(Op.LayerNormBackward, dx, dy, x);
+        Check.OnePerColumn(Op.LayerNormBackward, x, dgain);
+        Check.OnePerColumn(Op.LayerNormBackward, x, dbias);
+        Check.OnePerColumn(Op.LayerNormBackward, x, gain);
+        if (x.DType == DType.F32)
+        {
+            NormBackward<float>(dx, dgain, dbias, dy, x, gain, eps, x.Columns, centered: true);
+        }
+        else
+        {
+            NormBackward<double>(dx, dgain, dbias, dy, x, gain, eps, x.Columns, centered: true);
+        }
+    }
+
     private void RmsNorm<T>(Tensor y, Tensor x, Tensor? gain, double eps, long width)
         where T : unmanaged, IFloatingPointIeee754<T> => ForRows(x.Rows, 3 * x.Columns, (first, end) =>
     {
@@ -77,4 +113,48 @@ public sealed partial class CpuBackend
             }
         }
     });
+
+    /// <summary>Of both norms: RMSNorm is the one whose mean is zero.</summary>
+    private void NormBackward<T>(Tensor dx, Tensor? dgain, Tensor? dbias, Tensor dy, Tensor x, Tensor? gain, double eps, long width, bool centered)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        int columns = (int)x.Columns, bias = (int)PaddedColumns(columns); // where the sums of dbias start
+        if (dgain is null && dbias is null)
+        {
+            ForRows(x.Rows, 6 * x.Columns, (first, end) => AddRows(first, end, []));
+            return;
+        }
+
+        using Tensor sums = SumRows(x.Rows, dbias is null ? columns : bias + columns, AddRows);
+        if (dgain is not null)
+        {
+            AddSums(dgain, sums.Row<double>(0)[..columns]);
+        }
+
+        if (dbias is not null)
+        {
+            AddSums(dbias, sums.Row<double>(0).Slice(bias, columns));
+        }
+
+        void AddRows(long first, long end, Span<double> part)
+        {
+            ReadOnlySpan<T> g = gain is null ? [] : gain.Row<T>(0);
+            for (long n = first; n < end; n++)
+            {
+                ReadOnlySpan<T> xn = x.Row<T>(n), dyn = dy.Row<T>(n);
+                double mean = centered ? RowReduce.Sum(xn) / width : 0;
+                double scale = 1 / Math.Sqrt(RowReduce.SumOfSquares(xn, mean) / width + eps);
+                NormGradient.AddInput(dx.Row<T>(n), dyn, xn, g, mean, scale, width, centered);
+                if (dgain is not null)
+                {
+                    ColumnReduce.AddProduct(part, dyn, xn, mean, scale);
+                }
+
+                if (dbias is not null)
+                {
+                    ColumnReduce.Add(part[bias..], dyn);
+                }
+            }
+        }
+    }
 }

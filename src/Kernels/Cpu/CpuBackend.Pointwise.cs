@@ -35,6 +35,15 @@ public sealed partial class CpuBackend
         }
     }
 
+    /// <inheritdoc/>
+    public void AddColumnSums(Tensor b, Tensor x)
+    {
+        Check.SameFloats(Op.AddColumnSums, b, x);
+        Check.OnePerColumn(Op.AddColumnSums, x, b);
+        using Tensor sums = x.DType == DType.F32 ? ColumnSums<float>(x) : ColumnSums<double>(x);
+        AddSums(b, sums.Row<double>(0)[..(int)x.Columns]);
+    }
+
     private void AddBias<T>(Tensor y, Tensor b) where T : unmanaged, INumber<T> => ForRows(y.Rows, y.Columns, (first, end) =>
     {
         for (long n = first; n < end; n++)
@@ -50,6 +59,14 @@ public sealed partial class CpuBackend
         {
             Span<T> row = y.Row<T>(n);
             TensorPrimitives.Add(row, x.Row<T>(n), row);
+        }
+    });
+
+    private Tensor ColumnSums<T>(Tensor x) where T : unmanaged, INumber<T> => SumRows(x.Rows, x.Columns, (first, end, sums) =>
+    {
+        for (long n = first; n < end; n++)
+        {
+            ColumnReduce.Add<T>(sums, x.Row<T>(n));
         }
     });
 }

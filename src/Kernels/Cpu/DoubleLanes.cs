@@ -70,6 +70,21 @@ internal unsafe struct DoubleLanes
         }
     }
 
+    /// <summary>sum += v (w - center)</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void AddProduct<T>(Vector512<T> v, Vector512<T> w, Vector512<double> center)
+    {
+        if (typeof(T) == typeof(float))
+        {
+            lower = Vector512.FusedMultiplyAdd(Vector512.WidenLower(v.AsSingle()), Vector512.WidenLower(w.AsSingle()) - center, lower);
+            upper = Vector512.FusedMultiplyAdd(Vector512.WidenUpper(v.AsSingle()), Vector512.WidenUpper(w.AsSingle()) - center, upper);
+        }
+        else
+        {
+            lower = Vector512.FusedMultiplyAdd(v.AsDouble(), w.AsDouble() - center, lower);
+        }
+    }
+
     /// <summary>sum *= v</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Scale<T>(Vector512<T> v)

@@ -74,6 +74,24 @@ internal static class RowReduce
         return sum.Total;
     }
 
+    /// <summary>max(x), and sum(exp(x - max)): memory is read once, because blocks that stay in the L1 cache are visited twice.</summary>
+    public static (T Max, double Sum) MaxAndSumExp<T>(ReadOnlySpan<T> x) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        const int Block = 2048;
+        T max = T.BitIncrement(T.NegativeInfinity); // the lowest finite number: two infinities would make NaN
+        double sum = 0;
+        for (int from = 0; from < x.Length; from += Block)
+        {
+            ReadOnlySpan<T> block = x.Slice(from, Math.Min(Block, x.Length - from));
+            T larger = T.Max(max, Max(block));
+            sum *= Math.Exp(double.CreateTruncating(max) - double.CreateTruncating(larger));
+            sum += SumExp(block, larger);
+            max = larger;
+        }
+
+        return (max, sum);
+    }
+
     /// <summary>y = exp(x - shift), and the sum of it; y may be x.</summary>
     [MethodImpl(InnerLoop.Options)]
     public static double Exp<T>(Span<T> y, ReadOnlySpan<T> x, T shift) where T : unmanaged, IFloatingPointIeee754<T>

@@ -16,13 +16,13 @@ internal sealed class SlicedRun : IDisposable
 
     public SlicedRun(
         string model, TokenWindows calibration, Func<ModelSpec, ModelSpec> schedule,
-        bool compat = true, Orientation orientation = Orientation.Pca, long seed = 42)
+        bool compat = true, Orientation orientation = Orientation.Pca, long seed = 42, Action<int, Tensor>? onComponents = null)
     {
         using CausalModel dense = CausalModel.Open(session.Backend, model);
         ModelSpec fused = Fusion.Fused(dense.Spec, compat);
         FusedParameters = (fused with { Shortcuts = false }).ParameterCount();
         Target = schedule(fused);
-        using var slicer = new SliceGpt(session, dense, Target, orientation, seed, compat);
+        using var slicer = new SliceGpt(session, dense, Target, orientation, seed, compat) { OnComponents = onComponents };
         using var writer = new ModelFolderWriter(session.Backend, dense, Target, DType.F32, "slicegpt", folder, overwrite: false);
         slicer.Run(calibration, writer.Write);
         writer.Commit([]);

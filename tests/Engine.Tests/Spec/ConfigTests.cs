@@ -160,9 +160,9 @@ public sealed class ConfigTests
 
     private static ModelSpec ReadSliced(ModelSpec target, Action<JsonObject> change)
     {
-        JsonObject config = JsonNode.Parse(Llama)!.AsObject(), block = SlicedConfig.Write(target, "slicegpt");
+        JsonObject config = JsonNode.Parse(Llama)!.AsObject(), block = CompressedConfig.Write(target, "slicegpt", allWidths: false);
         change(block);
-        config[SlicedConfig.Key] = block;
+        config[CompressedConfig.Key] = block;
         return SpecReader.Parse(Encoding.UTF8.GetBytes(config.ToJsonString()), "config.json");
     }
 }

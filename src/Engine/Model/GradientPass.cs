@@ -1,0 +1,298 @@
+using NativeEngine.Kernels;
+using NativeEngine.Spec;
+
+namespace NativeEngine.Model;
+
+/// <summary>Takes the gradients of a <see cref="GradientPass"/>, layer by layer from the last to the first.</summary>
+public interface IGradientSink
+{
+    /// <summary>The first layer that matters; the pass ends behind it. 0 for gradients of the embedding.</summary>
+    int FirstLayer { get; }
+
+    /// <summary>Of the weights outside the layers; null when not wanted. Owned by the sink.</summary>
+    OuterGradients? Outer { get; }
+
+    /// <summary>Zeroed gradients, one entry per station, for layer <paramref name="l"/>; null where only adapters or lower layers matter.</summary>
+    IReadOnlyList<StationGradients>? Begin(int l, LayerWeights weights);
+
+    /// <summary>The gradients of layer <paramref name="l"/> are complete; the sink frees them.</summary>
+    void End(int l, LayerWeights weights, IReadOnlyList<StationGradients> gradients);
+}
+
+/// <summary>Adapters hold their own gradients, so a pass for them hands nothing out.</summary>
+public sealed class AdapterGradients : IGradientSink
+{
+    /// <inheritdoc/>
+    public int FirstLayer => 0;
+
+    /// <inheritdoc/>
+    public OuterGradients? Outer => null;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<StationGradients>? Begin(int l, LayerWeights weights) => null;
+
+    /// <inheritdoc/>
+    public void End(int l, LayerWeights weights, IReadOnlyList<StationGradients> gradients) { }
+}
+
+/// <summary>
+/// Forward and backward over labelled batches, all of them through one layer before the next is touched. The residual stream at the layers'
+/// inputs is kept; activations inside a layer are kept from the last layer down while they fit a budget and are made again otherwise, by the
+/// same ops and so with the same bits. A gradient lives only while its layer is being worked on.
+/// </summary>
+/// <param name="session">device, phases "forward" and "backward"</param>
+/// <param name="model">weights; read layer by layer when they do not fit</param>
+/// <param name="dtype">F32 or F64, as the model was opened</param>
+/// <param name="activationMemory">bytes for activations inside layers</param>
+public sealed class GradientPass(Session session, CausalModel model, DType dtype, long activationMemory) : IDisposable
+{
+    private readonly IBackend backend = session.Backend;
+    private readonly Forward forward = new(session.Backend, model.Spec, dtype);
+
+    /// <summary>
+    /// Adds the gradients of the mean loss over all targets, and returns the sum of the losses of each sequence's targets, in nats.
+    /// </summary>
+    /// <param name="batches">in the order in which gradients add up</param>
+    /// <param name="sink">what is wanted</param>
+    /// <param name="scales">factor on the sum of each batch's losses; null for the mean over all targets</param>
+    /// <exception cref="EngineException">NE10008: a loss is not finite; NE3180: no target counts</exception>
+    public IReadOnlyList<double> Run(IReadOnlyList<LabelledBatch> batches, IGradientSink sink, IReadOnlyList<double>? scales = null)
+    {
+        ModelSpec spec = model.Spec;
+        var backward = new Backward(backend, spec, dtype, forward);
+        Stream[] streams = [.. batches.Select(b => new Stream(b, spec.Layers.Count))];
+        try
+        {
+            long total = batches.Sum(b => b.TargetCounts.Sum(n => (long)n));
+            if (total == 0)
+            {
+                throw new EngineException("NE3180", "no token of the text counts: all of them are padding") { Hint = "check the mask or the labels" };
+            }
+
+            ScaleSquares(batches, total);
+            ForwardAll(streams, sink.FirstLayer);
+            session.Switch("loss");
+            List<double> losses = [];
+            for (int i = 0; i < streams.Length; i++)
+            {
+                losses.AddRange(Loss(backward, streams[i], scales?[i] ?? 1.0 / total, sink.Outer));
+            }
+
+            BackwardAll(backward, streams, sink);
+            return losses;
+        }
+        finally
+        {
+            foreach (Stream s in streams)
+            {
+                s.Dispose();
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => forward.Dispose();
+
+    /// <summary>The example's own gradient is that of the mean times total / its targets.</summary>
+    private static void ScaleSquares(IReadOnlyList<LabelledBatch> batches, long total)
+    {
+        int examples = batches.Sum(b => b.TargetCounts.Count(n => n > 0));
+        foreach (LabelledBatch batch in batches)
+        {
+            batch.SquareScales = [.. batch.TargetCounts.Select(n => n == 0 ? 0 : Math.Pow((double)total / n, 2) / examples)];
+        }
+    }
+
+    private void ForwardAll(Stream[] streams, int firstLayer)
+    {
+        session.Switch("load");
+        _ = model.Outer;
+        session.Switch("forward");
+        int keepFrom = FirstKept(streams);
+        foreach (Stream s in streams)
+        {
+            s.Signal = forward.Embed(model.Outer, s.Batch.Tokens);
+        }
+
+        for (int l = 0; l < model.Spec.Layers.Count; l++)
+        {
+            LayerWeights layer = Load(l, "forward");
+            foreach (Stream s in streams)
+            {
+                if (l < firstLayer)
+                {
+                    s.Signal = forward.Layer(layer, l, s.Signal!, s.Batch.Tokens);
+                    continue;
+                }
+
+                s.Inputs[l] = s.Signal;
+                var kept = new LayerActivations();
+                s.Signal = forward.LayerKept(layer, l, s.Signal!, s.Batch.Tokens, kept);
+                if (l >= keepFrom)
+                {
+                    s.Kept[l] = kept;
+                }
+                else
+                {
+                    kept.Dispose();
+                }
+            }
+
+            model.Release(layer);
+        }
+    }
+
+    /// <summary>The lowest layer from which on all activations fit the budget.</summary>
+    private int FirstKept(Stream[] streams)
+    {
+        long tokens = streams.Sum(s => s.Batch.Targets.Columns), left = activationMemory;
+        int l = model.Spec.Layers.Count;
+        while (l > 0 && (left -= LayerActivations.BytesPerToken(model.Spec, l - 1, dtype) * tokens) >= 0)
+        {
+            l--;
+        }
+
+        return l;
+    }
+
+    /// <summary>Losses by sequence; the signal becomes the gradient behind the last layer.</summary>
+    private double[] Loss(Backward backward, Stream s, double scale, OuterGradients? outer)
+    {
+        Tensor x = s.Signal!;
+        int length = s.Batch.Tokens.Length;
+        using Tensor loss = backend.Alloc(DType.F64, new Shape(x.Rows));
+        Tensor dx = backend.Alloc(dtype, x.Shape);
+        s.Gradient = dx;
+        backward.Loss(loss, dx, model.Outer, x, s.Batch, scale, outer);
+        var sums = new double[s.Batch.Tokens.Sequences];
+        ReadOnlySpan<double> losses = loss.AsSpan<double>();
+        for (int n = 0; n < losses.Length; n++)
+        {
+            sums[n / length] += losses[n];
+        }
+
+        return sums.All(double.IsFinite) ? sums : throw NotFinite(s);
+    }
+
+    private void BackwardAll(Backward backward, Stream[] streams, IGradientSink sink)
+    {
+        session.Switch("backward");
+        for (int l = model.Spec.Layers.Count - 1; l >= sink.FirstLayer; l--)
+        {
+            LayerWeights layer = Load(l, "backward");
+            IReadOnlyList<StationGradients>? gradients = sink.Begin(l, layer);
+            foreach (Stream s in streams)
+            {
+                using LayerActivations act = s.Kept[l] ?? Recompute(layer, l, s);
+                s.Kept[l] = null;
+                s.Gradient = backward.Layer(layer, s.Gradient!, s.Batch, act, gradients);
+                s.Inputs[l]!.Dispose();
+                s.Inputs[l] = null;
+            }
+
+            if (gradients is not null)
+            {
+                sink.End(l, layer, gradients);
+            }
+
+            model.Release(layer);
+        }
+
+        foreach (Stream s in streams)
+        {
+            if (sink.Outer is not null)
+            {
+                backward.Embed(s.Gradient!, s.Batch.Tokens, sink.Outer);
+            }
+        }
+    }
+
+    /// <summary>The weights of a layer; the time from here on is <paramref name="phase"/>'s.</summary>
+    private LayerWeights Load(int l, string phase)
+    {
+        session.Cancel.ThrowIfCancellationRequested();
+        session.Switch("load");
+        LayerWeights layer = model.Layer(l);
+        session.Switch(phase);
+        return layer;
+    }
+
+    private LayerActivations Recompute(LayerWeights layer, int l, Stream s)
+    {
+        var act = new LayerActivations();
+        forward.LayerKept(layer, l, s.Inputs[l]!, s.Batch.Tokens, act).Dispose();
+        return act;
+    }
+
+    /// <summary>Names the first layer, and the op in it, that made the loss infinite or NaN.</summary>
+    private EngineException NotFinite(Stream s)
+    {
+        for (int l = 0; l < s.Inputs.Length; l++)
+        {
+            if (s.Inputs[l] is null || backend.AllFinite(l + 1 < s.Inputs.Length ? s.Inputs[l + 1]! : s.Signal!))
+            {
+                continue;
+            }
+
+            LayerWeights layer = model.Layer(l);
+            using LayerActivations act = s.Kept[l] ?? Recompute(layer, l, s);
+            s.Kept[l] = null;
+            string op = "the output projection of the last";
+            for (int i = layer.Stations.Count - 1; i >= 0; i--)
+            {
+                op = FirstNotFinite(act.Stations[i]) is { } found ? $"{found} of the {(layer.Stations[i].Qkv is null ? "MLP" : "attention")}" : op;
+            }
+
+            model.Release(layer);
+            return new EngineException("NE10008", $"the loss is not finite: layer {l} produced NaN or infinity, first in {op} block")
+            {
+                File = model.Checkpoint.Folder,
+                Key = $"layer {l}",
+                Hint = "the weights are finite, so an activation overflowed: lower the learning rate, or look at the checkpoint",
+            };
+        }
+
+        return new EngineException("NE10008", "the loss is not finite: the head produced NaN or infinity") { File = model.Checkpoint.Folder, Key = "head" };
+    }
+
+    private string? FirstNotFinite(StationActivations a)
+    {
+        (string Op, Tensor? Value)[] made =
+        [
+            ("the residual in front", a.Input), ("the norm", a.Normed), ("the q, k, v projection", a.Qkv), ("attention's result", a.Attended),
+            ("the input projection", a.MlpHidden), ("the activation", a.MlpActivated),
+        ];
+        return Array.Find(made, m => m.Value is not null && !backend.AllFinite(m.Value)).Op;
+    }
+
+    /// <summary>A batch on its way through the layers and back.</summary>
+    private sealed class Stream(LabelledBatch batch, int layers) : IDisposable
+    {
+        public LabelledBatch Batch => batch;
+
+        /// <summary>The residual behind the last layer that ran; at first also the next layer's input.</summary>
+        public Tensor? Signal { get; set; }
+
+        /// <summary>The residual in front of each layer that the backward visits.</summary>
+        public Tensor?[] Inputs { get; } = new Tensor?[layers];
+
+        public LayerActivations?[] Kept { get; } = new LayerActivations?[layers];
+
+        public Tensor? Gradient { get; set; }
+
+        public void Dispose()
+        {
+            Signal?.Dispose();
+            Gradient?.Dispose();
+            foreach (Tensor? input in Inputs)
+            {
+                input?.Dispose();
+            }
+
+            foreach (LayerActivations? kept in Kept)
+            {
+                kept?.Dispose();
+            }
+        }
+    }
+}

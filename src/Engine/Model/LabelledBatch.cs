@@ -1,0 +1,47 @@
+using NativeEngine.Kernels;
+
+namespace NativeEngine.Model;
+
+/// <summary>Tokens and what each of them should predict.</summary>
+public sealed class LabelledBatch : IDisposable
+{
+    /// <summary>Puts <paramref name="targets"/> beside <paramref name="tokens"/>, which it takes over.</summary>
+    /// <param name="backend">device</param>
+    /// <param name="tokens">B sequences of T</param>
+    /// <param name="targets">the id that position n predicts; negative where none counts. N = B T</param>
+    public LabelledBatch(IBackend backend, TokenBatch tokens, ReadOnlySpan<int> targets)
+    {
+        Tokens = tokens;
+        Targets = backend.Alloc(DType.I32, new Shape(targets.Length));
+        targets.CopyTo(Targets.AsSpan<int>());
+        var counts = new int[tokens.Sequences];
+        for (int n = 0; n < targets.Length; n++)
+        {
+            counts[n / tokens.Length] += targets[n] < 0 ? 0 : 1;
+        }
+
+        TargetCounts = counts;
+    }
+
+    /// <summary>The inputs.</summary>
+    public TokenBatch Tokens { get; }
+
+    /// <summary>I32 (N)</summary>
+    public Tensor Targets { get; }
+
+    /// <summary>Targets of each sequence that count. (B)</summary>
+    public IReadOnlyList<int> TargetCounts { get; }
+
+    /// <summary>
+    /// Factor on the square of what sequence b adds to the gradient of the mean loss over all targets, so that the sum over the examples is
+    /// the mean of the squared gradients of their own mean losses (L4: the reference divides by the number of examples). Set by <see cref="GradientPass"/>. (B)
+    /// </summary>
+    public IReadOnlyList<double> SquareScales { get; internal set; } = [];
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Tokens.Dispose();
+        Targets.Dispose();
+    }
+}

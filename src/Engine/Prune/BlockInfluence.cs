@@ -1,0 +1,93 @@
+using NativeEngine.Checkpoints;
+using NativeEngine.Kernels;
+using NativeEngine.Model;
+
+namespace NativeEngine.Prune;
+
+/// <summary>
+/// How much each layer turns the residual stream (Men et al. 2024, "ShortGPT", equation 1): BI_i = 1 - mean over the tokens of
+/// cos(x_i, x_{i+1}), x_i in front of layer i and x_{i+1} behind it. The layer with the smallest does least. Needs a forward only.
+/// </summary>
+public sealed class BlockInfluence(Session session, CausalModel model)
+{
+    private const long SignalBytes = 1L << 30; // residual streams held at once when layers are streamed from disk
+    private readonly IBackend backend = session.Backend;
+
+    /// <summary>BI of every layer, over the tokens of <paramref name="windows"/> that are not padding. The model must not be sliced.</summary>
+    /// <param name="windows">token windows</param>
+    /// <param name="batch">windows per forward call</param>
+    /// <exception cref="EngineException">NE3179: no token counts</exception>
+    public double[] Measure(TokenWindows windows, int batch)
+    {
+        int layers = model.Spec.Layers.Count, perGroup = batch;
+        if (!model.IsResident)
+        {
+            // Reading a layer is the expensive part then: pass as many windows as fit through it at a time.
+            long windowBytes = (long)windows.Width * model.Spec.Hidden * sizeof(float);
+            perGroup = (int)Math.Clamp(SignalBytes / windowBytes / batch * batch, batch, Math.Max(batch, windows.Rows));
+        }
+
+        var cosines = new double[layers];
+        long tokens = windows.Mask is null ? windows.Ids.Length : windows.Mask.Count(m => m != 0), groups = (windows.Rows + perGroup - 1) / perGroup, step = 0;
+        if (tokens == 0)
+        {
+            throw new EngineException("NE3179", "no token of the text counts: all of them are padding") { Hint = "check the mask" };
+        }
+
+        session.Phase("influence", groups * layers);
+        using var forward = new Forward(backend, model.Spec, DType.F32);
+        for (int first = 0; first < windows.Rows; first += perGroup)
+        {
+            TokenBatch[] batches = [.. Enumerable.Range(first, Math.Min(perGroup, windows.Rows - first)).Chunk(batch).Select(rows => Batch(windows, rows[0], rows.Length))];
+            Tensor[] x = Array.ConvertAll(batches, b => forward.Embed(model.Outer, b));
+            for (int l = 0; l < layers; l++)
+            {
+                session.Cancel.ThrowIfCancellationRequested();
+                LayerWeights layer = model.Layer(l);
+                for (int b = 0; b < batches.Length; b++)
+                {
+                    using Tensor before = backend.Alloc(DType.F32, x[b].Shape);
+                    backend.Copy(before, x[b]);
+                    x[b] = forward.Layer(layer, l, x[b], batches[b]);
+                    cosines[l] += SumOfCosines(before, x[b], batches[b].Mask);
+                }
+
+                model.Release(layer);
+                session.Reporter.Step(++step, $"layer {l}");
+            }
+
+            Array.ForEach(x, t => t.Dispose());
+            Array.ForEach(batches, b => b.Dispose());
+        }
+
+        return Array.ConvertAll(cosines, sum => 1 - sum / tokens);
+    }
+
+    private TokenBatch Batch(TokenWindows windows, int row, int rows) => new(
+        backend, model.Spec, windows.Ids.AsSpan(row * windows.Width, rows * windows.Width), windows.Width,
+        windows.Mask is null ? default : windows.Mask.AsSpan(row * windows.Width, rows * windows.Width));
+
+    private static double SumOfCosines(Tensor x, Tensor y, Tensor? mask)
+    {
+        double sum = 0;
+        for (int n = 0; n < x.Rows; n++)
+        {
+            sum += mask?.AsSpan<int>()[n] == 0 ? 0 : Cosine(x.Row<float>(n), y.Row<float>(n));
+        }
+
+        return sum;
+    }
+
+    private static double Cosine(ReadOnlySpan<float> x, ReadOnlySpan<float> y)
+    {
+        double xy = 0, xx = 0, yy = 0;
+        for (int i = 0; i < x.Length; i++)
+        {
+            xy += (double)x[i] * y[i];
+            xx += (double)x[i] * x[i];
+            yy += (double)y[i] * y[i];
+        }
+
+        return xy / Math.Sqrt(xx * yy);
+    }
+}

@@ -1,0 +1,92 @@
+using NativeEngine.Checkpoints;
+using NativeEngine.Kernels;
+using NativeEngine.Model;
+
+namespace NativeEngine.Prune;
+
+/// <summary>
+/// LLM-Pruner (Ma et al. 2023): score the structures of every group, cut the lowest, and where asked score what is left and cut again.
+/// <code>
+///  for every step:  g = gradient of the mean loss over the examples        h = mean of the squared gradients of each example
+///                   s = |w g|, |w^2 h|, |w g - w^2 h / 2| or w g           summed over the row or column of each member
+///                   score of a structure = reduction over the members, summed over its channels
+///                   plan &lt;- plan, then the lowest structures
+/// </code>
+/// Nothing is cut in place: the plan is data, and each step reads the dense checkpoint through it.
+/// </summary>
+public sealed class LlmPruner(Session session, CausalModel model, PruneSchedule schedule, Selection selection, Importance importance)
+{
+    private const int TokensAtOnce = 2048; // activations of one batch stay near the caches
+
+    /// <summary>Called with the scores of every step and what they led to.</summary>
+    public Action<IReadOnlyList<ScoredGroup>, PrunePlan>? OnStep { get; init; }
+
+    /// <summary>Decides what to cut in <paramref name="iterations"/> steps; <paramref name="calibration"/> is read where gradients are needed.</summary>
+    public PrunePlan Run(TokenWindows? calibration, int iterations)
+    {
+        var plan = new PrunePlan(model.Spec, []);
+        using KeptGradients? kept = importance is { Compat: true, NeedsGradients: true } && iterations > 1 ? new KeptGradients(session.Backend) : null;
+        session.Phase("prune", iterations);
+        for (int step = 1; step <= iterations; step++)
+        {
+            using CausalModel? cut = plan.Groups.Count > 0 ? model.Cut(plan) : null;
+            CausalModel current = cut ?? model;
+            List<LabelledBatch> batches = importance.NeedsGradients ? Batches(current, calibration!) : [];
+            try
+            {
+                IReadOnlyList<Group> groups = schedule.Groups(current.Spec);
+                IReadOnlyList<ScoredGroup> scores = new GroupScorer(session, current, importance, groups, kept).Score(batches);
+                PrunePlan chosen = selection.Step(current.Spec, scores, step, iterations);
+                OnStep?.Invoke(scores, chosen);
+                foreach (Group group in groups.Where(g => chosen.Groups.Any(c => c.Kind == g.Kind && c.Layer == g.Layer)))
+                {
+                    kept?.Drop(group);
+                }
+
+                plan = plan.Then(chosen);
+                session.Reporter.Step(step, $"step {step}");
+            }
+            finally
+            {
+                batches.ForEach(b => b.Dispose());
+            }
+        }
+
+        return plan;
+    }
+
+    /// <summary>Windows as batches in which every token predicts the next one of its window, pads excepted.</summary>
+    public static List<LabelledBatch> Batches(IBackend backend, Spec.ModelSpec spec, TokenWindows windows)
+    {
+        int perBatch = Math.Max(1, TokensAtOnce / windows.Width), width = windows.Width;
+        List<LabelledBatch> batches = [];
+        for (int r = 0; r < windows.Rows; r += perBatch)
+        {
+            int from = r * width, count = Math.Min(perBatch, windows.Rows - r) * width;
+            ReadOnlySpan<int> ids = windows.Ids.AsSpan(from, count), mask = windows.Mask is null ? default : windows.Mask.AsSpan(from, count);
+            var targets = new int[count];
+            for (int i = 0; i < count; i++)
+            {
+                bool counts = i % width != width - 1 && (mask.IsEmpty || (mask[i] != 0 && mask[i + 1] != 0));
+                targets[i] = counts ? ids[i + 1] : -1;
+            }
+
+            batches.Add(new LabelledBatch(backend, new TokenBatch(backend, spec, ids, width, mask), targets));
+        }
+
+        return batches;
+    }
+
+    private List<LabelledBatch> Batches(CausalModel current, TokenWindows calibration) => Batches(session.Backend, current.Spec, calibration);
+}
+
+/// <summary>A model seen through a plan.</summary>
+internal static class PlannedModel
+{
+    /// <summary><paramref name="model"/>, which the plan was made for, without what the plan cuts. Borrows its checkpoint.</summary>
+    public static CausalModel Cut(this CausalModel model, PrunePlan plan)
+    {
+        Dictionary<string, TensorCut> cuts = plan.Tensors().ToDictionary(t => t.Pruned.Name, t => new TensorCut(t.Dense.Name, t.Rows, t.Columns));
+        return model.Cut(plan.Apply(), p => cuts[p.Name]);
+    }
+}

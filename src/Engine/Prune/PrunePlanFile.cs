@@ -1,0 +1,115 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using NativeEngine.Checkpoints;
+using NativeEngine.Spec;
+
+namespace NativeEngine.Prune;
+
+/// <summary>A plan as a JSON file: the dense model's type and shapes, by which it is recognised, and what goes.</summary>
+public static class PrunePlanFile
+{
+    private const int Schema = 1;
+
+    /// <summary>Writes <paramref name="plan"/> to <paramref name="path"/>, replacing what is there. Errors: NE5010, NE6002.</summary>
+    public static void Write(string path, PrunePlan plan)
+    {
+        try
+        {
+            File.WriteAllBytes(path, ToJson(plan));
+        }
+        catch (Exception e) when (Errors.IsIo(e))
+        {
+            throw Errors.Writing(path, e);
+        }
+    }
+
+    /// <summary>Reads a plan for <paramref name="dense"/>.</summary>
+    /// <exception cref="EngineException">NE305x, NE3061: it is broken; NE3062: it is for another model; NE4060: the model is sliced and the plan
+    /// is not for blocks; NE3039, NE5002, NE5004: it cannot be read</exception>
+    public static PrunePlan Read(string path, ModelSpec dense) => Parse(InputFile.Read(path, ConfigJson.MaxBytes), path, dense);
+
+    /// <summary>As <see cref="Read"/>, from bytes; <paramref name="file"/> is their name in errors.</summary>
+    public static PrunePlan Parse(ReadOnlyMemory<byte> utf8, string file, ModelSpec dense)
+    {
+        ConfigJson json = ConfigJson.Parse(utf8, file);
+        if (json.Int("schema", 1, int.MaxValue) is int schema && schema != Schema)
+        {
+            throw json.Unsupported("schema", schema.ToString(), $"{Schema}; a newer engine wrote this plan");
+        }
+
+        Require(file, "model_type", dense.ModelType, json.Text("model_type"));
+        Require(file, "hidden_size", $"{dense.Hidden}", $"{json.Int("hidden_size", 1, int.MaxValue)}");
+        IReadOnlyList<ConfigJson> layers = json.Objects("layers");
+        Require(file, "layers", $"{dense.Layers.Count} entries", $"{layers.Count} entries");
+        for (int l = 0; l < layers.Count; l++)
+        {
+            foreach ((string key, int value) in Shape(dense.Layers[l]))
+            {
+                Require(file, $"layers[{l}].{key}", $"{value}", $"{layers[l].Int(key, 1, int.MaxValue)}");
+            }
+        }
+
+        DependencyGraph graph = new(dense);
+        HashSet<(int, StructureKind)> seen = [];
+        return new PrunePlan(dense, [.. json.Objects("groups").Select(g =>
+        {
+            PrunedGroup group = ReadGroup(g, dense, graph);
+            return seen.Add((group.Layer, group.Kind)) ? group : throw Broken(file, "a group of a plan is listed twice", $"{group.Kind.Word()} of layer {group.Layer}");
+        })]);
+    }
+
+    /// <summary>The bytes of the file: a line per layer and per group.</summary>
+    public static byte[] ToJson(PrunePlan plan) => Encoding.UTF8.GetBytes($$"""
+        {
+          "schema": {{Schema}},
+          "model_type": "{{plan.Dense.ModelType}}",
+          "hidden_size": {{plan.Dense.Hidden}},
+          "layers": [
+            {{Lines(plan.Dense.Layers.Select(s => new JsonObject(Shape(s).Select(f => KeyValuePair.Create(f.Key, (JsonNode?)f.Value)))))}}
+          ],
+          "groups": [
+            {{Lines(plan.Groups.Select(g => new JsonObject { ["layer"] = g.Layer, ["kind"] = g.Kind.Word(), ["pruned"] = new JsonArray([.. g.Pruned.Select(i => (JsonNode)i)]) }))}}
+          ]
+        }
+
+        """);
+
+    private static string Lines(IEnumerable<JsonObject> items) => string.Join(",\n    ", items.Select(item => item.ToJsonString()));
+
+    private static (string Key, int Value)[] Shape(LayerShape s) => [("heads", s.Heads), ("kv_heads", s.KvHeads), ("head_dim", s.HeadDim), ("ffn", s.Ffn)];
+
+    private static PrunedGroup ReadGroup(ConfigJson g, ModelSpec dense, DependencyGraph graph)
+    {
+        StructureKind[] kinds = Enum.GetValues<StructureKind>();
+        int at = Array.FindIndex(kinds, k => k.Word() == g.Text("kind"));
+        if (at < 0)
+        {
+            throw Broken(g.File, "a group of a plan has no known kind", g.Text("kind"), string.Join(", ", kinds.Select(k => k.Word())));
+        }
+
+        StructureKind kind = kinds[at];
+        bool spans = kind is StructureKind.Hidden or StructureKind.Layers;
+        int layer = spans ? g.Int("layer", -1, -1, -1) : g.Int("layer", 0, dense.Layers.Count - 1);
+        IReadOnlyList<Group> groups = graph.InScope(kind switch
+        {
+            StructureKind.Hidden => PruneScope.Channel,
+            StructureKind.Layers => PruneScope.Layer,
+            _ => PruneScope.Block,
+        });
+        Group group = groups.FirstOrDefault(x => x.Kind == kind && x.Layer == layer)
+            ?? throw Broken(g.File, "a group of a plan is not in the model", $"{kind.Word()} of layer {layer}", string.Join(", ", groups.Where(x => x.Layer == layer).Select(x => x.Kind!.Value.Word())));
+        IReadOnlyList<int> pruned = g.Ascending("pruned", 0, group.Count - 1);
+        return pruned.Count < group.Count ? new PrunedGroup(layer, kind, pruned) : throw Broken(g.File, "a group of a plan would lose all it has", group.Name, $"at most {group.Count - 1}");
+    }
+
+    private static void Require(string file, string key, string expected, string? found)
+    {
+        if (found != expected)
+        {
+            throw new EngineException("NE3062", "the plan was made for another model") { File = file, Key = key, Expected = expected, Found = found, Hint = "apply it to the model that it was made from" };
+        }
+    }
+
+    private static EngineException Broken(string file, string rule, string? found, string? expected = null) =>
+        new("NE3061", rule) { File = file, Key = "groups", Found = found, Expected = expected };
+}

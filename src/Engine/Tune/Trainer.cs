@@ -1,0 +1,133 @@
+using System.Diagnostics;
+using NativeEngine.Kernels;
+using NativeEngine.Model;
+using NativeEngine.Text;
+
+namespace NativeEngine.Tune;
+
+/// <summary>
+/// Trains the adapters of a <see cref="TuneState"/>, one optimiser step at a time (LLM-Pruner's post_training.py; Hu et al. 2022).
+/// The loss of a micro-batch is the mean over its targets, that of a step the mean over its micro-batches. The base stays as it is
+/// stored; adapters, gradients and AdamW are F32.
+/// </summary>
+public sealed class Trainer : IDisposable
+{
+    private const double ClipEpsilon = 1e-6; // torch.nn.utils.clip_grad_norm_
+
+    private readonly Session session;
+    private readonly CausalModel model;
+    private readonly TuneOptions options;
+    private readonly TuneState state;
+    private readonly AdapterSet gradients;
+    private readonly GradientPass pass;
+    private readonly Forward forward;
+    private readonly AdapterGradients sink = new();
+
+    /// <summary>Puts the adapters of <paramref name="state"/> on the maps of <paramref name="model"/>.</summary>
+    public Trainer(Session session, CausalModel model, TuneOptions options, TuneState state)
+    {
+        (this.session, this.model, this.options, this.state) = (session, model, options, state);
+        gradients = state.Adapters.ZerosAlike();
+        pass = new GradientPass(session, model, DType.F32, session.ActivationMemory);
+        forward = new Forward(session.Backend, model.Spec, DType.F32);
+        state.Adapters.AttachTo(model, gradients);
+    }
+
+    /// <summary>Norm of the gradient of the last step, before clipping.</summary>
+    public double GradientNorm { get; private set; }
+
+    /// <summary>One step with <paramref name="learningRate"/> over <paramref name="batch"/>; the state counts it. Returns its mean loss.</summary>
+    /// <exception cref="EngineException">NE10008, NE10009: the loss or the gradient is not finite; the adapters are those of the step before</exception>
+    public double Step(IReadOnlyList<MicroBatch> batch, double learningRate)
+    {
+        session.Backend.Zero(gradients.Flat);
+        double loss = 0;
+
+        // A model that is read layer by layer is read once per step: all micro-batches pass through a layer before the next is read.
+        foreach ((int Index, MicroBatch Batch)[] group in batch.Index().Chunk(model.IsResident ? 1 : batch.Count))
+        {
+            LabelledBatch[] labelled = [.. group.Select(b => Labelled(b.Batch, DropoutKey(b.Index)))];
+            try
+            {
+                IReadOnlyList<double> losses = pass.Run(labelled, sink, [.. group.Select(b => 1.0 / batch.Count / b.Batch.TargetCount)]);
+                int row = 0;
+                foreach ((_, MicroBatch b) in group)
+                {
+                    loss += losses.Skip(row).Take(b.Rows).Sum() / b.TargetCount / batch.Count;
+                    row += b.Rows;
+                }
+            }
+            catch (EngineException e) when (e.Exit == ExitCode.Numerical)
+            {
+                throw new EngineException(e.Code, $"step {state.Step}: {e.Message}", e) { File = e.File, Key = e.Key, Hint = e.Hint };
+            }
+            finally
+            {
+                Array.ForEach(labelled, b => b.Dispose());
+            }
+        }
+
+        session.Switch("optimiser");
+        Update(learningRate);
+        state.AddStep(loss);
+        return loss;
+    }
+
+    /// <summary>Mean loss over the targets of <paramref name="batches"/>, without dropout.</summary>
+    public double Evaluate(IEnumerable<MicroBatch> batches)
+    {
+        session.Switch("evaluate");
+        double sum = 0;
+        long targets = 0;
+        foreach (MicroBatch micro in batches)
+        {
+            session.Cancel.ThrowIfCancellationRequested();
+            using LabelledBatch batch = Labelled(micro, null);
+            Tensor x = forward.Embed(model.Outer, batch.Tokens);
+            for (int l = 0; l < model.Spec.Layers.Count; l++)
+            {
+                LayerWeights layer = model.Layer(l);
+                x = forward.Layer(layer, l, x, batch.Tokens);
+                model.Release(layer);
+            }
+
+            using Tensor logProbs = session.Backend.Alloc(DType.F64, new Shape(x.Rows));
+            forward.TokenLogProbs(logProbs, model.Outer, x, batch.Targets);
+            x.Dispose();
+            sum -= System.Numerics.Tensors.TensorPrimitives.Sum<double>(logProbs.AsSpan<double>());
+            targets += micro.TargetCount;
+        }
+
+        return sum / targets;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        forward.Dispose();
+        pass.Dispose();
+        gradients.Dispose();
+    }
+
+    private void Update(double learningRate)
+    {
+        IBackend backend = session.Backend;
+        GradientNorm = Math.Sqrt(backend.SumOfSquares(gradients.Flat));
+        if (!double.IsFinite(GradientNorm))
+        {
+            throw new EngineException("NE10009", $"step {state.Step}: the gradient is not finite") { Key = "--lr", Hint = "lower the learning rate, or look at the data of this step" };
+        }
+
+        double scale = options.Clip > 0 ? Math.Min(1, options.Clip / (GradientNorm + ClipEpsilon)) : 1;
+        backend.AdamW(state.Adapters.Flat, gradients.Flat, state.Mean.Flat, state.Square.Flat,
+            new AdamWStep(learningRate, options.Beta1, options.Beta2, options.Epsilon, options.WeightDecay, state.Step + 1, scale));
+    }
+
+    private LabelledBatch Labelled(MicroBatch b, ulong? dropout) => new(
+        session.Backend,
+        new TokenBatch(session.Backend, model.Spec, b.Ids, b.Width, b.Mask, first: b.First) { Dropout = dropout },
+        b.Targets());
+
+    /// <summary>A key of its own for every micro-batch of the run, so that a resumed run drops what an uninterrupted one does.</summary>
+    private ulong DropoutKey(int micro) => new SplitMix64((long)new SplitMix64(options.Seed + state.Step).Next() + micro).Next();
+}

@@ -1,0 +1,129 @@
+using NativeEngine.Checkpoints;
+using NativeEngine.Evaluate;
+using NativeEngine.Model;
+using NativeEngine.Prune;
+using NativeEngine.Spec;
+using NativeEngine.Text;
+
+namespace NativeEngine;
+
+public static partial class Verbs
+{
+    private const int InfluenceBatch = 8;
+
+    /// <summary>Prunes a model (LLM-Pruner): decides what goes, writes the decision or the pruned model and, where asked, measures it before and after.</summary>
+    public static PruneResult Prune(Session session, PruneOptions options)
+    {
+        using CausalModel model = Open(session, options.Model);
+        var windows = new WindowReader(session, model.Spec, options.Model, options.Tokenizer ?? (options.Compat ? TokenizerChoice.Slow : TokenizerChoice.Auto));
+        TokenWindows? eval = options.Eval is null ? null : windows.Evaluation(options.Eval, options.EvalSeqLen, null);
+        if (options.Output is not null)
+        {
+            CheckpointWriter.Check(options.Output, options.Overwrite, options.Model); // before the work, not after it
+        }
+
+        PrunePlan plan = options.ApplyPlan is null ? Decide(session, model, windows, options) : PrunePlanFile.Read(options.ApplyPlan, model.Spec);
+        ModelSpec pruned = plan.Apply();
+        Notices(session, plan, pruned);
+        if (options.Plan is not null)
+        {
+            PrunePlanFile.Write(options.Plan, plan);
+        }
+
+        PrunePerplexity? perplexity = null;
+        if (options.Output is not null)
+        {
+            double? dense = eval is null ? null : PrunerPerplexity(session, options.Model, eval);
+            session.Phase("write", pruned.Layers.Count);
+            PrunedFolder.Write(session, model, plan, options.Store, options.Output, options.Overwrite, EffectiveOptions.Of(options));
+            perplexity = eval is null ? null : new PrunePerplexity(dense, PrunerPerplexity(session, options.Output, eval));
+        }
+
+        return new PruneResult
+        {
+            Command = "prune",
+            Model = options.Model,
+            Output = options.Output,
+            Plan = options.Plan,
+            ParametersBefore = model.Spec.ParameterCount(),
+            ParametersAfter = pruned.ParameterCount(),
+            Groups = plan.Groups,
+            Layers = pruned.Layers,
+            Perplexity = perplexity,
+            Stock = ConfigWriter.IsStock(pruned),
+            Phases = session.Phases,
+            Tokenizer = windows.TokenizerName,
+        };
+    }
+
+    private static PrunePlan Decide(Session session, CausalModel model, WindowReader windows, PruneOptions options)
+    {
+        var schedule = new PruneSchedule(model.Spec, options.Scope, options.AttentionLayers, options.MlpLayers, options.Compat ? options.Round ?? 1 : options.Round);
+        PruneTarget target = options.KeepLayers is int layers ? schedule.KeepLayers(layers)
+            : options.TargetParameters is { } parameters ? schedule.Parameters(parameters)
+            : schedule.Ratio(options.Ratio);
+        if (options.Scope == PruneScope.Layer)
+        {
+            double[] scores = options.LayerScore == LayerScore.Influence
+                ? new BlockInfluence(session, model).Measure(Calibration(), InfluenceBatch)
+                : [.. Enumerable.Range(0, model.Spec.Layers.Count).Select(l => (double)-l)];
+            var group = new ScoredGroup(schedule.Groups(model.Spec).Single(), scores);
+            return new Selection(schedule, target, Ranking.Local).Step(model.Spec, [group]);
+        }
+
+        var importance = new Importance(options.Importance, options.Taylor, options.Grouping, options.Seed, options.Compat);
+        if (options.Scope == PruneScope.Channel && importance.NeedsSquares)
+        {
+            throw new EngineException("NE4061", "second-order importance is not defined for residual columns")
+            {
+                Key = "--taylor",
+                Found = options.Taylor == TaylorOrder.ParamMix ? "param_mix" : "param_second",
+                Expected = "param_first, vectorize",
+                Hint = "embeddings and norms belong to the group and have no gradient per example, in the reference neither (L9)",
+            };
+        }
+
+        Ranking ranking = !options.Global ? Ranking.Local : options.Compat ? Ranking.GlobalThreshold : Ranking.Global;
+        return new LlmPruner(session, model, schedule, new Selection(schedule, target, ranking), importance)
+            .Run(importance.NeedsGradients ? Calibration() : null, options.Iterations);
+
+        TokenWindows Calibration() => windows.Calibration(
+            options.Calibration ?? throw new EngineException("NE2038", "this importance is measured on text, and none was given") { Key = "--calibration", Hint = "name a text, or use --importance l1, l2 or random" },
+            options.Samples, options.SeqLen, options.Seed);
+    }
+
+    private static void Notices(Session session, PrunePlan plan, ModelSpec pruned)
+    {
+        if (plan.Groups.Count == 0)
+        {
+            session.Reporter.Notice("nothing is cut: the ratio is less than one structure of every group");
+        }
+
+        if (pruned.Layers.FirstOrDefault(s => s.QueryWidth % 8 != 0) is { } odd)
+        {
+            session.Reporter.Notice($"{odd.Heads} heads of {odd.HeadDim} are {odd.QueryWidth} columns, no multiple of 8: products on tensor cores will be slower");
+        }
+    }
+
+    private static double? PrunerPerplexity(Session session, string folder, TokenWindows windows)
+    {
+        using CausalModel model = Open(session, folder);
+        return Finite(Math.Exp(PerplexityEvaluation.Mean(new PerplexityEvaluation(session, model).Measure(windows, EvaluationBatch, null), PerplexityProtocol.LlmPruner)));
+    }
+
+    /// <summary>The groups of module sides that pruning cuts together. Reads no weights.</summary>
+    public static GroupsResult Groups(Session session, GroupsOptions options)
+    {
+        using CausalModel model = Open(session, options.Model);
+        return new GroupsResult
+        {
+            Command = "groups",
+            Model = options.Model,
+            Groups = [.. new DependencyGraph(model.Spec).InScope(options.Scope).Select(g => new GroupResult(
+                g.Root.Module,
+                g.Kind!.Value,
+                g.Count,
+                [.. g.Members.Select(m => new GroupMember(m.Module, m.Dimension == Dimension.Out ? "out" : "in", m.Size))]))],
+        };
+    }
+}

@@ -1,0 +1,55 @@
+using NativeEngine.Checkpoints;
+using NativeEngine.Kernels;
+using NativeEngine.Model;
+using NativeEngine.Prune;
+
+namespace NativeEngine.Tests;
+
+/// <summary>Block influence against the definition: hidden states of a forward in F64, one dot product after the other.</summary>
+public sealed class BlockInfluenceTests
+{
+    private static readonly int[] Ids = [.. Enumerable.Range(0, 4 * 24).Select(i => (i * 131 + 7) % 500)];
+    private static readonly int[] Mask = [.. Enumerable.Range(0, 4 * 24).Select(i => i % 24 < i / 24 * 3 ? 0 : 1)]; // row r starts with 3 r pads
+
+    [SkippableTheory]
+    [InlineData("tiny-llama3", false)]
+    [InlineData("tiny-llama3", true)]
+    [InlineData("tiny-opt", true)]
+    [InlineData("tiny-phi", false)]
+    public void Influence_is_one_minus_the_mean_cosine(string model, bool masked)
+    {
+        var windows = new TokenWindows(Ids, masked ? Mask : null, 4, 24);
+        double[] found = Measure(model, windows, batch: 3);
+        using var exact = new ForwardRun(Golden.Model(model), DType.F64);
+        Assert.Equal(exact.Model.Spec.Layers.Count, found.Length);
+        for (int l = 0; l < found.Length; l++)
+        {
+            using Tensor x = exact.Hidden(windows, l), y = exact.Hidden(windows, l + 1);
+            double[] cosines = [.. Enumerable.Range(0, Ids.Length).Where(n => !masked || Mask[n] != 0).Select(n =>
+            {
+                double[] a = x.Row<double>(n).ToArray(), b = y.Row<double>(n).ToArray();
+                return a.Zip(b, (p, q) => p * q).Sum() / Math.Sqrt(a.Sum(p => p * p)) / Math.Sqrt(b.Sum(q => q * q));
+            })];
+            Golden.Close(1 - cosines.Average(), found[l], 0, Tolerances.Influence, $"layer {l}");
+        }
+    }
+
+    [SkippableFact]
+    public void Neither_batches_nor_memory_change_a_bit()
+    {
+        var windows = new TokenWindows(Ids, Mask, 4, 24);
+        double[] whole = Measure("tiny-llama3", windows, batch: 1);
+        Assert.Equal(whole, Measure("tiny-llama3", windows, batch: 1, weightMemory: 0));
+    }
+
+    [SkippableFact]
+    public void Only_padding_is_refused() => Assert.Equal(
+        "NE3179", Assert.Throws<EngineException>(() => Measure("tiny-llama3", new TokenWindows(Ids, new int[Ids.Length], 4, 24), batch: 1)).Code);
+
+    private static double[] Measure(string model, TokenWindows windows, int batch, long weightMemory = long.MaxValue)
+    {
+        using var session = new Session(threads: 2);
+        using CausalModel opened = CausalModel.Open(session.Backend, Golden.Model(model), DType.F32, weightMemory);
+        return new BlockInfluence(session, opened).Measure(windows, batch);
+    }
+}

@@ -1,0 +1,189 @@
+using System.Text.Json;
+using NativeEngine.Prune;
+
+namespace NativeEngine.Tests;
+
+/// <summary>Scores, choices and results of the official LLM-Pruner (golden/llmpruner).</summary>
+public sealed class LlmPrunerTests
+{
+    private static readonly string[] Orders = ["vectorize", "param_first", "param_second", "param_mix"];
+    private static readonly string[] Groupings = ["sum", "mean", "max", "prod", "first", "second"];
+
+    public static IEnumerable<object[]> Variants =>
+        from model in new[] { "tiny-llama", "tiny-llama3" }
+        from variant in new[] { "l1", "l2" }.Concat(from order in Orders from grouping in Groupings select $"taylor.{order}.{grouping}")
+        select new object[] { model, variant };
+
+    public static IEnumerable<object[]> OtherRuns =>
+        from model in new[] { "tiny-llama", "tiny-llama3" }
+        from run in new[]
+        {
+            "param_first_0.25", "param_first_0.5", "iterative2_param_first_0.5", "iterative2_param_mix_0.5", "iterative4_param_first_0.25", "iterative4_param_first_0.5",
+            "iterative4_param_mix_0.5", "global_param_first_0.25", "global_param_first_0.5", "iterative2_global_param_first_0.25", "iterative2_global_param_mix_0.25",
+        }
+        select new object[] { model, run };
+
+    [SkippableTheory]
+    [MemberData(nameof(Variants))]
+    public void Scores_and_pruned_structures_match(string name, string variant)
+    {
+        GoldenTensors scores = Golden.Tensors("llmpruner", name, "importance.safetensors"), picked = Golden.Tensors("llmpruner", name, "pruned.safetensors");
+        JsonElement json = Golden.Json("llmpruner", name, "pruned.json"), result = json.GetProperty("variants").GetProperty(variant);
+        using var run = new PruneRun(name);
+        PrunePlan plan = run.Prune(PruneRun.Variant(variant), json.GetProperty("pruning_ratio").GetDouble());
+        (double rtol, double atolTimesMax) = Tolerance(variant);
+        foreach ((ScoredGroup g, string kind, string index, string margin) in run.Steps[0].Scores.Select(g =>
+            g.Group.Kind == StructureKind.Channels ? (g, "mlp", "channels", "margin_channels") : (g, "attn", "heads", "margin_heads")))
+        {
+            int row = g.Group.Layer - 1;
+            double[] expected = Row(scores, $"{kind}.{variant}", row);
+            AssertScores(expected, g.Scores, rtol, atolTimesMax, $"{kind} of layer {g.Group.Layer}");
+            if (kind == "attn" && scores.Has($"attn_rows.{variant}"))
+            {
+                AssertScores(Row(scores, $"attn_rows.{variant}", row), g.OfRoot, Math.Max(rtol, Tolerances.SingleRow), atolTimesMax, $"rows of layer {g.Group.Layer}");
+            }
+
+            // where the last structure that goes and the first that stays score alike, the reference may sort them either way
+            double gap = result.GetProperty(margin)[row] is { ValueKind: JsonValueKind.Number } m ? m.GetDouble() : double.PositiveInfinity;
+            if (gap > rtol)
+            {
+                Assert.Equal(picked.Ints($"{index}.{variant}.{g.Group.Layer}"), Pruned(plan, g.Group));
+            }
+        }
+
+        (long parameters, double wikiText, double ptb) = run.Measure(plan);
+        Assert.Equal(result.GetProperty("params").GetInt64(), parameters);
+        double pplRtol = json.GetProperty("rtol_ppl").GetDouble();
+        Golden.Close(result.GetProperty("ppl").GetProperty("wt2_test").GetDouble(), wikiText, pplRtol, 0, "WikiText-2");
+        Golden.Close(result.GetProperty("ppl").GetProperty("ptb_valid").GetDouble(), ptb, pplRtol, 0, "PTB");
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(OtherRuns))]
+    public void Other_ratios_steps_and_rankings_match(string name, string tag)
+    {
+        GoldenTensors golden = Golden.Tensors("llmpruner", name, "extra.safetensors");
+        JsonElement json = Golden.Json("llmpruner", name, "extra.json"), variants = json.GetProperty("variants");
+        string recorded = variants.TryGetProperty(tag, out _) ? tag : tag + "_full_ppl";
+        JsonElement result = variants.GetProperty(recorded);
+        string[] words = tag.Split('_');
+        double ratio = double.Parse(words[^1], System.Globalization.CultureInfo.InvariantCulture);
+        int steps = tag.StartsWith("iterative", StringComparison.Ordinal) ? tag["iterative".Length] - '0' : 1;
+        string order = tag.Contains("param_mix", StringComparison.Ordinal) ? "param_mix" : "param_first";
+        bool global = words.Contains("global");
+        bool crashed = json.GetProperty("official_crash").EnumerateObject().Any(c => c.Name == FormattableString.Invariant($"ratio {ratio} steps {steps}")); // recorded without attention then
+
+        using var run = new PruneRun(name);
+        PrunePlan plan = run.Prune(PruneRun.Variant($"taylor.{order}.sum"), ratio, steps, global ? Ranking.GlobalThreshold : Ranking.Local, attention: global || !crashed);
+        for (int step = 1; step <= steps; step++)
+        {
+            (IReadOnlyList<ScoredGroup> scores, PrunePlan chosen) = run.Steps[step - 1];
+            foreach (ScoredGroup g in scores)
+            {
+                bool mlp = g.Group.Kind == StructureKind.Channels;
+                string prefix = $"{recorded}.step{step}.";
+                if (golden.Has($"{prefix}{(mlp ? "mlp" : "attn")}_scores.{g.Group.Layer}"))
+                {
+                    AssertScores(golden.Doubles($"{prefix}{(mlp ? "mlp" : "attn")}_scores.{g.Group.Layer}"), g.Scores, Tolerances.Importance, 0, $"{g.Group.Kind} of layer {g.Group.Layer}, step {step}");
+                }
+
+                Assert.Equal(golden.Ints($"{prefix}{(mlp ? "channels" : "heads")}.{g.Group.Layer}"), Pruned(chosen, g.Group));
+            }
+        }
+
+        (long parameters, double wikiText, double ptb) = run.Measure(plan);
+        Assert.Equal(result.GetProperty("params").GetInt64(), parameters);
+        if (recorded == tag)
+        {
+            double pplRtol = json.GetProperty("rtol_ppl").GetDouble();
+            Golden.Close(result.GetProperty("ppl").GetProperty("wt2_test").GetDouble(), wikiText, pplRtol, 0, "WikiText-2");
+            Golden.Close(result.GetProperty("ppl").GetProperty("ptb_valid").GetDouble(), ptb, pplRtol, 0, "PTB");
+        }
+    }
+
+    [SkippableTheory]
+    [InlineData("tiny-llama", "l1")]
+    [InlineData("tiny-llama", "l2")]
+    [InlineData("tiny-llama", "taylor.vectorize.sum")]
+    [InlineData("tiny-llama", "taylor.param_first.sum")]
+    [InlineData("tiny-llama3", "l1")]
+    [InlineData("tiny-llama3", "l2")]
+    [InlineData("tiny-llama3", "taylor.vectorize.sum")]
+    [InlineData("tiny-llama3", "taylor.param_first.sum")]
+    public void Residual_columns_match(string name, string variant)
+    {
+        GoldenTensors golden = Golden.Tensors("llmpruner", name, "extra.safetensors");
+        JsonElement json = Golden.Json("llmpruner", name, "extra.json");
+        string tag = $"channel_wise_{variant.Replace(".sum", "", StringComparison.Ordinal).Replace('.', '_')}_0.25";
+        JsonElement result = json.GetProperty("variants").GetProperty(tag);
+        using var run = new PruneRun(name);
+        PrunePlan plan = run.Prune(PruneRun.Variant(variant), 0.25, scope: PruneScope.Channel);
+        (double rtol, double atolTimesMax) = Tolerance(variant);
+        AssertScores(golden.Doubles(tag + ".scores"), run.Steps[0].Scores.Single().Scores, rtol, atolTimesMax, tag);
+        Assert.Equal(golden.Ints(tag + ".dropped"), plan.Groups.Single().Pruned);
+        (long parameters, double wikiText, _) = run.Measure(plan);
+        Golden.Close(result.GetProperty("ppl").GetProperty("wt2_test").GetDouble(), wikiText, json.GetProperty("rtol_ppl").GetDouble(), 0, "WikiText-2");
+        if (!run.Model.Spec.TiedHead)
+        {
+            Assert.Equal(result.GetProperty("params").GetInt64(), parameters); // the reference unties a tied head and counts it twice
+        }
+    }
+
+    [SkippableTheory]
+    [InlineData("l2", "l2")]
+    [InlineData("taylor.param_first.sum", "param_first")]
+    [InlineData("taylor.vectorize.sum", "vectorize")]
+    public void Query_heads_count_for_the_key_head_they_read_unless_compat_folds_them(string variant, string recorded)
+    {
+        JsonElement json = Golden.Json("llmpruner", "tiny-llama3", "gqa.json"), result = json.GetProperty("variants").GetProperty(recorded);
+        using var run = new PruneRun("tiny-llama3");
+        foreach ((bool compat, string which) in new[] { (false, "aligned"), (true, "official") })
+        {
+            PrunePlan plan = run.Prune(PruneRun.Variant(variant, compat), 0.5);
+            foreach (ScoredGroup g in run.Steps[0].Scores.Where(g => g.Group.Kind == StructureKind.KvHeads))
+            {
+                double[] expected = [.. result.GetProperty($"{which}_scores")[g.Group.Layer - 1].EnumerateArray().Select(e => e.GetDouble())];
+                AssertScores(expected, g.Scores, json.GetProperty("rtol").GetDouble(), 0, $"layer {g.Group.Layer}");
+                Assert.Equal(result.GetProperty($"{which}_pick").GetProperty($"{g.Group.Layer}").EnumerateArray().Select(e => e.GetInt32()), Pruned(plan, g.Group));
+            }
+        }
+    }
+
+    [SkippableFact]
+    public void Activation_memory_does_not_change_a_score()
+    {
+        using PruneRun kept = new("tiny-llama"), recomputed = new("tiny-llama", activationMemory: 0);
+        kept.Prune(PruneRun.Variant("taylor.param_mix.sum"), 0.25);
+        recomputed.Prune(PruneRun.Variant("taylor.param_mix.sum"), 0.25);
+        Assert.Equal(kept.Steps[0].Scores.Select(g => g.OfRoot), recomputed.Steps[0].Scores.Select(g => g.OfRoot));
+    }
+
+    /// <summary>golden/llmpruner/README.md, "Tolerances".</summary>
+    private static (double Rtol, double AtolTimesMax) Tolerance(string variant) => variant.Split('.') switch
+    {
+        ["taylor", "vectorize", "sum" or "mean" or "max"] => (1e-3, 1e-5),
+        ["taylor", "vectorize", _] => (5e-3, 2e-5),
+        ["taylor", _, "prod"] => (1e-4, 0),
+        ["taylor", ..] => (Tolerances.Importance, 0),
+        _ => (2e-6, 0),
+    };
+
+    private static double[] Row(GoldenTensors golden, string name, int row)
+    {
+        int width = (int)golden.Extents(name)[1];
+        return golden.Doubles(name)[(row * width)..((row + 1) * width)];
+    }
+
+    private static IEnumerable<int> Pruned(PrunePlan plan, Group group) =>
+        plan.Groups.FirstOrDefault(g => g.Layer == group.Layer && g.Kind == group.Kind)?.Pruned ?? [];
+
+    private static void AssertScores(IReadOnlyList<double> expected, IReadOnlyList<double> found, double rtol, double atolTimesMax, string what)
+    {
+        Assert.Equal(expected.Count, found.Count);
+        double atol = atolTimesMax * expected.Max();
+        for (int i = 0; i < expected.Count; i++)
+        {
+            Golden.Close(expected[i], found[i], expected[i] == 0 || Math.Abs(found[i] - expected[i]) > atol ? rtol : 0, atol, $"{what}[{i}]");
+        }
+    }
+}

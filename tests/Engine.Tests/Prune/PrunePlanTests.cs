@@ -1,0 +1,251 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using NativeEngine.Checkpoints;
+using NativeEngine.Kernels;
+using NativeEngine.Kernels.Cpu;
+using NativeEngine.Model;
+using NativeEngine.Prune;
+using NativeEngine.Slice;
+using NativeEngine.Spec;
+using NativeEngine.Tests.Checkpoints;
+
+namespace NativeEngine.Tests;
+
+/// <summary>Plans made of scores that need no gradient, carried out, against what LLM-Pruner left (golden/llmpruner).</summary>
+public sealed class PrunePlanTests
+{
+    private static readonly Dictionary<string, string> TokensOf = new() { ["tiny-llama"] = "spm_slow", ["tiny-llama3"] = "llama3" };
+
+    [SkippableTheory]
+    [InlineData("tiny-llama", 1)]
+    [InlineData("tiny-llama", 2)]
+    [InlineData("tiny-llama3", 1)]
+    [InlineData("tiny-llama3", 2)]
+    public void Magnitudes_of_groups_are_those_of_the_reference(string model, int power)
+    {
+        GoldenTensors recorded = Golden.Tensors("llmpruner", model, "importance.safetensors");
+        ModelSpec spec = SpecReader.Read(Golden.Model(model));
+        foreach (ScoredGroup g in Magnitudes(model, new PruneSchedule(spec, PruneScope.Block).Groups(spec), power))
+        {
+            string name = g.Group.Kind == StructureKind.Channels ? $"mlp.l{power}" : $"attn.l{power}";
+            double[] expected = recorded.Doubles(name)[((g.Group.Layer - 1) * g.Group.Count)..(g.Group.Layer * g.Group.Count)];
+            Assert.All(expected.Index(), e => Golden.Close(e.Item, g.Scores[e.Index], Tolerances.Magnitude, 0, $"{name} of layer {g.Group.Layer}, {e.Index}"));
+        }
+    }
+
+    [SkippableTheory]
+    [InlineData("tiny-llama", 1)]
+    [InlineData("tiny-llama", 2)]
+    [InlineData("tiny-llama3", 1)]
+    [InlineData("tiny-llama3", 2)]
+    public void Blocks_pruned_by_magnitude_have_the_recorded_perplexity(string model, int power)
+    {
+        JsonElement recorded = Golden.Json("llmpruner", model, "pruned.json"), expected = recorded.GetProperty("variants").GetProperty($"l{power}");
+        ModelSpec spec = SpecReader.Read(Golden.Model(model));
+        PruneSchedule schedule = new(spec, PruneScope.Block, round: 1);
+        PrunePlan plan = new Selection(schedule, schedule.Ratio(recorded.GetProperty("pruning_ratio").GetDouble()), Ranking.Local)
+            .Step(spec, Magnitudes(model, schedule.Groups(spec), power));
+        AssertPerplexity(model, plan, expected);
+    }
+
+    [SkippableTheory]
+    [InlineData("tiny-llama", 1)]
+    [InlineData("tiny-llama3", 2)]
+    public void Channels_pruned_by_magnitude_have_the_recorded_perplexity(string model, int power)
+    {
+        JsonElement expected = Golden.Json("llmpruner", model, "extra.json").GetProperty("variants").GetProperty($"channel_wise_l{power}_0.25");
+        ModelSpec spec = SpecReader.Read(Golden.Model(model));
+        PruneSchedule schedule = new(spec, PruneScope.Channel);
+        Group group = Assert.Single(schedule.Groups(spec));
+
+        // Quirk L2: the embedding does not count.
+        ScoredGroup scored = Assert.Single(Magnitudes(model, [group with { Members = [.. group.Members.Where(m => m.Role != Role.Embed)] }], power));
+        PrunePlan plan = new Selection(schedule, schedule.Ratio(0.25), Ranking.Local).Step(spec, [scored with { Group = group }]);
+        Assert.Equal(Golden.Tensors("llmpruner", model, "extra.safetensors").Ints($"channel_wise_l{power}_0.25.dropped"), Assert.Single(plan.Groups).Pruned);
+        AssertPerplexity(model, plan, expected);
+    }
+
+    [SkippableTheory]
+    [InlineData("tiny-llama", 2)]
+    [InlineData("tiny-llama", 3)]
+    [InlineData("tiny-llama3", 3)]
+    public void The_first_layers_alone_have_the_recorded_perplexity(string model, int layers)
+    {
+        ModelSpec spec = SpecReader.Read(Golden.Model(model));
+        PruneSchedule schedule = new(spec, PruneScope.Layer);
+        double[] first = [.. Enumerable.Range(0, spec.Layers.Count).Select(l => (double)(spec.Layers.Count - l))];
+        PrunePlan plan = new Selection(schedule, schedule.KeepLayers(layers), Ranking.Local).Step(spec, [new ScoredGroup(schedule.Groups(spec)[0], first)]);
+        Assert.Equal(Enumerable.Range(0, layers), plan.KeptLayers);
+        AssertPerplexity(model, plan, Golden.Json("llmpruner", model, "extra.json").GetProperty("variants").GetProperty($"layer_wise_first_{layers}"));
+    }
+
+    [SkippableTheory]
+    [InlineData("tiny-llama")]
+    [InlineData("tiny-llama3")]
+    [InlineData("tiny-opt")]
+    [InlineData("tiny-phi")]
+    public void What_is_cut_is_the_model_with_zeros_in_its_place(string model)
+    {
+        // A head or channel whose output columns are zero contributes nothing; without them the function must be the same.
+        ModelSpec spec = SpecReader.Read(Golden.Model(model));
+        bool grouped = spec.Layers[1].KvHeads != spec.Layers[1].Heads;
+        PrunePlan plan = new(spec, [new(1, grouped ? StructureKind.KvHeads : StructureKind.Heads, [1]), new(1, StructureKind.Channels, [0, 5, 6, 300]), new(2, StructureKind.Channels, [17])]);
+        using PrunedRun cut = new(Golden.Model(model), plan);
+        using PrunedRun whole = new(Golden.Model(model), plan with { Groups = [] });
+        Dictionary<string, int[]> columns = plan.Tensors().Where(t => t.Columns is not null)
+            .ToDictionary(t => t.Dense.Name, t => Enumerable.Range(0, (int)t.Dense.Shape.Columns).Except(t.Columns!).ToArray());
+        Assert.Equal(3, columns.Count);
+        using var zeroed = new ForwardRun(whole.Folder);
+        for (int l = 1; l <= 2; l++)
+        {
+            foreach ((Role role, bool isBias, Tensor value) in zeroed.Model.Layer(l).Tensors())
+            {
+                if (!isBias && columns.TryGetValue(spec.Names.Tensor(role, l), out int[]? gone))
+                {
+                    Assert.All(Enumerable.Range(0, (int)value.Rows), r => Array.ForEach(gone, c => value.Row<float>(r)[c] = 0));
+                }
+            }
+        }
+
+        using var pruned = new ForwardRun(cut.Folder);
+        var windows = new TokenWindows([.. Enumerable.Range(0, 96).Select(i => i * 37 % spec.Vocab)], null, 2, 48);
+        double[] expected = zeroed.LogProbs(windows), found = pruned.LogProbs(windows);
+        Assert.All(expected.Index(), e => Golden.Close(e.Item, found[e.Index], 0, Tolerances.CutAgainstZeroed, $"log p {e.Index}"));
+    }
+
+    [Fact]
+    public void Two_plans_in_a_row_are_one_plan()
+    {
+        ModelSpec spec = Fixture();
+        PrunePlan first = new(spec, [new(0, StructureKind.Heads, [1]), new(1, StructureKind.Channels, [0, 2]), new(-1, StructureKind.Hidden, [3])]);
+        PrunePlan second = new(first.Apply(), [new(0, StructureKind.Heads, [0, 1]), new(1, StructureKind.Channels, [0, 5]), new(0, StructureKind.Channels, [7]), new(-1, StructureKind.Hidden, [0, 3])]);
+        PrunePlan both = first.Then(second);
+        Assert.Equal(
+            [(-1, "0,3,4"), (0, "0,1,2"), (0, "7"), (1, "0,1,2,7")],
+            both.Groups.Select(g => (g.Layer, string.Join(',', g.Pruned))));
+        Assert.Equal(second.Apply().Layers, both.Apply().Layers);
+        Assert.Equal(
+            second.Tensors().Select(t => t.Pruned),
+            both.Tensors().Select(t => t.Pruned));
+    }
+
+    [Fact]
+    public void Layers_that_stay_are_renumbered()
+    {
+        ModelSpec spec = Fixture();
+        PrunePlan plan = new(spec, [new(-1, StructureKind.Layers, [0]), new(1, StructureKind.Channels, [5])]);
+        Assert.Equal(spec.Layers[1].Ffn - 1, Assert.Single(plan.Apply().Layers).Ffn);
+        KeptTensor up = plan.Tensors().Single(t => t.Pruned.Role == Role.MlpUp);
+        Assert.Equal(("model.layers.0.mlp.up_proj.weight", "model.layers.1.mlp.up_proj.weight"), (up.Pruned.Name, up.Dense.Name));
+        Assert.Equal(Enumerable.Range(0, spec.Layers[1].Ffn).Where(i => i != 5), up.Rows);
+        Assert.Null(up.Columns);
+    }
+
+    [Fact]
+    public void A_plan_file_is_read_back()
+    {
+        ModelSpec spec = Fixture();
+        PrunePlan plan = new(spec, [new(-1, StructureKind.Hidden, [3, 4]), new(0, StructureKind.Heads, [1]), new(1, StructureKind.Channels, [0, 2])]);
+        using TemporaryFolder folder = new();
+        PrunePlanFile.Write(folder["plan.json"], plan);
+        PrunePlan read = PrunePlanFile.Read(folder["plan.json"], spec);
+        Assert.Equal(plan.Groups.Select(g => (g.Layer, g.Kind, string.Join(',', g.Pruned))), read.Groups.Select(g => (g.Layer, g.Kind, string.Join(',', g.Pruned))));
+        Assert.Equal("NE5010", Assert.Throws<EngineException>((Action)(() => PrunePlanFile.Write(folder["no/plan.json"], plan))).Code);
+    }
+
+    [Theory]
+    [InlineData("$.model_type", "\"gpt\"", "NE3062")]
+    [InlineData("$.hidden_size", "65", "NE3062")]
+    [InlineData("$.hidden_size", "1e99", "NE3052")]
+    [InlineData("$.layers", "[]", "NE3062")]
+    [InlineData("$.layers", "{}", "NE3053")]
+    [InlineData("$.layers[1].ffn", "9", "NE3062")]
+    [InlineData("$.layers[1].heads", "\"4\"", "NE3052")]
+    [InlineData("$.schema", "2", "NE4050")]
+    [InlineData("$.groups", "null", "NE3053")]
+    [InlineData("$.groups[0].kind", "\"kv_heads\"", "NE3061")]
+    [InlineData("$.groups[0].kind", "\"vocabulary\"", "NE3061")]
+    [InlineData("$.groups[0].kind", "1", "NE3052")]
+    [InlineData("$.groups[0].layer", "2", "NE3052")]
+    [InlineData("$.groups[0].layer", "-1", "NE3052")]
+    [InlineData("$.groups[0].pruned", "[0,1,2,3]", "NE3061")]
+    [InlineData("$.groups[0].pruned", "[4]", "NE3052")]
+    [InlineData("$.groups[0].pruned", "[-1]", "NE3052")]
+    [InlineData("$.groups[0].pruned", "[1,1]", "NE3052")]
+    [InlineData("$.groups[0].pruned", "[2,1]", "NE3052")]
+    [InlineData("$.groups[0].pruned", "[4294967297]", "NE3052")]
+    [InlineData("$.groups[0].pruned", "[0.5]", "NE3052")]
+    [InlineData("$.groups[0].pruned", "3", "NE3053")]
+    [InlineData("$.groups[1].layer", "0", "NE3061")]
+    public void A_broken_plan_is_refused_with_the_field(string path, string value, string code)
+    {
+        ModelSpec spec = Fixture();
+        JsonNode plan = JsonNode.Parse(PrunePlanFile.ToJson(new PrunePlan(spec, [new(0, StructureKind.Heads, [1]), new(1, StructureKind.Heads, [0])])))!;
+        Replace(plan, path, JsonNode.Parse(value));
+        EngineException e = Assert.Throws<EngineException>(() => PrunePlanFile.Parse(Encoding.UTF8.GetBytes(plan.ToJsonString()), "plan.json", spec));
+        Assert.Equal((code, "plan.json"), (e.Code, e.File));
+        Assert.NotNull(e.Key);
+    }
+
+    [Fact]
+    public void A_sliced_model_loses_heads_and_nothing_of_its_residual()
+    {
+        ModelSpec sliced = SliceSchedule.Constant(Fusion.Fused(Fixture(), compat: false), 0.25, 8, sliceHead: false);
+        PrunePlan heads = new(sliced, [new(0, StructureKind.Heads, [1])]), hidden = new(sliced, [new(-1, StructureKind.Hidden, [1])]);
+        Assert.Equal(heads.Groups[0].Pruned, PrunePlanFile.Parse(PrunePlanFile.ToJson(heads), "plan.json", sliced).Groups[0].Pruned);
+        Assert.Equal(sliced.Layers[0] with { Heads = 3, KvHeads = 3 }, heads.Apply().Layers[0]);
+        Assert.Equal("NE4060", Assert.Throws<EngineException>(() => PrunePlanFile.Parse(PrunePlanFile.ToJson(hidden), "plan.json", sliced)).Code);
+    }
+
+    private static ModelSpec Fixture() => SpecReader.Read(Testing.Shared.Fixture("llama-mha"));
+
+    private static void Replace(JsonNode root, string path, JsonNode? value)
+    {
+        string[] steps = path[2..].Replace("[", ".[", StringComparison.Ordinal).Split('.');
+        JsonNode parent = steps[..^1].Aggregate(root, (node, step) => step[0] == '[' ? node[int.Parse(step[1..^1])]! : node[step]!);
+        parent[steps[^1]] = value;
+    }
+
+    private static void AssertPerplexity(string model, PrunePlan plan, JsonElement expected)
+    {
+        using PrunedRun run = new(Golden.Model(model), plan);
+        Assert.Equal(expected.GetProperty("params").GetInt64(), run.Model.Spec.ParameterCount());
+        Assert.Equal(plan.Apply().Layers, run.Model.Spec.Layers);
+        TokenWindows windows = Golden.Tensors("llmpruner", "tokens", $"{TokensOf[model]}.safetensors").Windows("wt2_test", rows: 64);
+        Golden.Close(expected.GetProperty("ppl").GetProperty("wt2_test").GetDouble(), run.Perplexity(windows), Tolerances.PrunedPerplexity, 0, "perplexity");
+    }
+
+    /// <summary>The mean over the members of the sums of |w|^power over each row or column, folded as the reference does (quirk L6).</summary>
+    private static IReadOnlyList<ScoredGroup> Magnitudes(string model, IReadOnlyList<Group> groups, int power)
+    {
+        using var backend = new CpuBackend(1);
+        using CausalModel opened = CausalModel.Open(backend, Golden.Model(model));
+        return [.. groups.Select(group =>
+        {
+            var sums = new double[group.Root.Size];
+            foreach (Member m in group.Members)
+            {
+                TensorEntry entry = opened.Checkpoint.Tensors[opened.Spec.Names.Tensor(m.Role, m.Layer)];
+                using Tensor w = backend.Alloc(DType.F32, entry.Shape);
+                opened.Checkpoint.Read(backend, entry, w);
+                var scores = new double[m.Size];
+                for (int r = 0; r < w.Rows; r++)
+                {
+                    for (int c = 0; c < w.Columns; c++)
+                    {
+                        scores[m.IsRows && entry.Shape.Rank == 2 ? r : c] += Math.Pow(Math.Abs(w.Row<float>(r)[c]), power);
+                    }
+                }
+
+                double[] onRoot = group.OntoRoot(m, scores, folded: true);
+                for (int i = 0; i < sums.Length; i++)
+                {
+                    sums[i] += onRoot[i] / group.Members.Count;
+                }
+            }
+
+            return new ScoredGroup(group, group.PerStructure(sums));
+        })];
+    }
+}
