@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Globalization;
 using NativeEngine.Cli.Options;
 using NativeEngine.Cli.Output;
 using NativeEngine.Tune;
@@ -14,17 +15,29 @@ internal static class TuneCommand
     public static Command Create(Host host)
     {
         Argument<string> model = CommonOptions.Model();
-        Argument<string> output = new("OUT") { Description = "Folder of the adapter to write; must not exist unless --overwrite is given. A run in progress keeps its state in OUT.tune" };
-        Option<string> data = new("--data") { HelpName = "FILE", Description = $"What to train on: a .json or .jsonl file of records with instruction, input and output, or under --format text {TextOptions.Kinds}", Required = true };
+        Argument<string> output = new("OUT")
+        {
+            Description = "Folder of the adapter to write; must not exist unless --overwrite is given. A run in progress keeps its state in OUT.tune",
+        };
+        Option<string> data = new("--data")
+        {
+            HelpName = "FILE",
+            Description = $"A .json or .jsonl file of records with instruction, input and output, or under --format text {TextOptions.Kinds}",
+            Required = true,
+        };
         Option<TuneFormat> format = Checked.Choice("--format", "What --data and --eval-data hold", ("alpaca", TuneFormat.Alpaca), ("text", TuneFormat.Text));
         TextOptions source = new();
         Option<int> rank = Checked.Integer("--rank", "Rank of the adapters", Defaults.Rank);
-        Option<double> alpha = Checked.Number("--alpha", "x", "Strength of the adapters: they count alpha / rank times", Defaults.Alpha, "x > 0", Positive);
-        Option<double> dropout = Checked.Number("--dropout", "x", "Share of the adapters' inputs that is zeroed while training", Defaults.Dropout, "0 <= x < 1", x => x is >= 0 and < 1);
+        Option<double> alpha = Checked.Number(
+            "--alpha", "x", "Strength of the adapters: they count alpha / rank times", Defaults.Alpha, "x > 0", Positive);
+        Option<double> dropout = Checked.Number(
+            "--dropout", "x", "Share of the adapters' inputs that is zeroed while training", Defaults.Dropout, "0 <= x < 1", x => x is >= 0 and < 1);
         Option<LoraTargets?> targets = Targets();
         Option<double> lr = Checked.Number("--lr", "x", "Learning rate at the end of the warm-up", Defaults.LearningRate, "x > 0", Positive);
         Option<LearningRateDecay> decay = Checked.Choice(
-            "--lr-schedule", "How the learning rate goes on after the warm-up", ("linear", LearningRateDecay.Linear), ("cosine", LearningRateDecay.Cosine), ("constant", LearningRateDecay.Constant));
+            "--lr-schedule",
+            "How the learning rate goes on after the warm-up",
+            ("linear", LearningRateDecay.Linear), ("cosine", LearningRateDecay.Cosine), ("constant", LearningRateDecay.Constant));
         Option<int> warmup = Checked.Integer("--warmup", "Steps in which the learning rate rises from zero", Defaults.Warmup, least: 0);
         Option<double> weightDecay = Checked.Number("--weight-decay", "x", "Decoupled weight decay", Defaults.WeightDecay, "x >= 0", NotNegative);
         Option<double> clip = Checked.Number("--clip", "x", "Largest norm of the gradient; 0 lets it be", Defaults.Clip, "x >= 0", NotNegative);
@@ -35,13 +48,17 @@ internal static class TuneCommand
         Option<int> cutoff = Checked.Integer("--cutoff", "Tokens of the longest example, never above the model's positions", Defaults.Cutoff, least: 2);
         Option<bool> pack = Checked.Flag("--pack", "Put several examples into one row instead of padding each; they do not see each other");
         Option<bool> trainOnInputs = Checked.Flag("--train-on-inputs", "Train on the tokens of the prompts too");
-        Option<string?> evalData = Checked.Text("--eval-data", "FILE", "Measure the loss on FILE, which is like --data; the adapter with the lowest is written");
+        Option<string?> evalData = Checked.Text(
+            "--eval-data", "FILE", "Measure the loss on FILE, which is like --data; the adapter with the lowest is written");
         Option<int?> evalSamples = Checked.OptionalInteger("--eval-samples", "Take n examples out of --data, drawn with --seed, and measure the loss on them");
-        Option<int?> evalEvery = Checked.OptionalInteger("--eval-every", $"Steps between two measurements; one more follows the last step (default: {Defaults.EvalEvery})");
+        Option<int?> evalEvery = Checked.OptionalInteger(
+            "--eval-every", $"Steps between two measurements; one more follows the last step (default: {Defaults.EvalEvery})");
         Option<int?> patience = Checked.OptionalInteger("--patience", "Stop after n measurements without a gain (default: never)");
-        Option<bool> resume = Checked.Flag("--resume", "Go on where an interrupted run with the same OUT, options and inputs stopped; the result is the same to the last bit");
+        Option<bool> resume = Checked.Flag(
+            "--resume", "Go on where an interrupted run with the same OUT, options and inputs stopped; the result is the same to the last bit");
         Option<TokenizerChoice?> tokenizer = CommonOptions.Tokenizer();
-        Option<bool> overwrite = Checked.Flag("--overwrite", "Replace OUT if it exists, once the new one is complete; without --resume the state of an interrupted run is removed");
+        Option<bool> overwrite = Checked.Flag(
+            "--overwrite", "Replace OUT if it exists, once the new one is complete; without --resume the state of an interrupted run is removed");
         CommonOptions common = new() { Computes = true };
 
         Verb verb = new(
@@ -51,8 +68,8 @@ internal static class TuneCommand
             "nativeengine tune pruned adapter --data alpaca.json --eval-samples 2000 --patience 3 --pack --resume",
             "nativeengine tune sliced adapter --format text --data wikitext-2-train.txt --rank 32 --alpha 10 --cutoff 1024 --batch 3 --steps 500")
         {
-            model, output, data, format, rank, alpha, dropout, targets, lr, decay, warmup, weightDecay, clip, batch, microBatch, epochs, steps, cutoff, pack, trainOnInputs,
-            evalData, evalSamples, evalEvery, patience, resume, tokenizer, overwrite,
+            model, output, data, format, rank, alpha, dropout, targets, lr, decay, warmup, weightDecay, clip, batch, microBatch, epochs, steps, cutoff,
+            pack, trainOnInputs, evalData, evalSamples, evalEvery, patience, resume, tokenizer, overwrite,
         };
         verb.Validators.Add(result =>
         {
@@ -111,7 +128,10 @@ internal static class TuneCommand
     {
         string words = string.Join(',', LoraTargetRoles.Words);
         return new CheckedOption<LoraTargets?>(
-            "--targets", "q,k,...", $"Linear maps that get an adapter, of {words} (default: all that the model has)", $"words of {words}, with commas between them",
+            "--targets",
+            "q,k,...",
+            $"Linear maps that get an adapter, of {words} (default: all that the model has)",
+            $"words of {words}, with commas between them",
             (string text, out LoraTargets? found) =>
             {
                 bool ok = LoraTargetRoles.TryParse(text, out LoraTargets value);
@@ -129,8 +149,9 @@ internal static class TuneCommand
         report.Line("model", result.Model ?? "");
         report.Line("written to", result.Output);
         report.Line("trained", $"{Format.Count(result.TrainedParameters)} parameters on {Format.Count(result.Examples)} examples");
-        report.Line("steps", FormattableString.Invariant($"{Format.Count(result.Steps)} ({result.Epochs:0.##} epochs){(result.StoppedEarly ? ", stopped early" : "")}"));
-        report.Line("loss", result.Loss is [var first, .., var last] ? $"{Format.Loss(first)} -> {Format.Loss(last)}" : string.Join("", result.Loss.Select(Format.Loss)));
+        string epochs = result.Epochs.ToString("0.##", CultureInfo.InvariantCulture);
+        report.Line("steps", $"{Format.Count(result.Steps)} ({epochs} epochs){(result.StoppedEarly ? ", stopped early" : "")}");
+        report.Line("loss", string.Join(" -> ", result.Loss.Take(1).Concat(result.Loss.Skip(1).TakeLast(1)).Select(Format.Loss)));
         if (result.EvalLoss is { } eval)
         {
             report.Line("held-out loss", Format.Loss(eval));

@@ -112,10 +112,10 @@ public sealed class CheckpointWriter : IDisposable
     }
 
     /// <summary>
-    /// Completes the output: index, hashes, manifest with <paramref name="configuration"/>, fsync, rename. Returns the names of all
-    /// files. Every tensor of the plan must have been written. Errors: NE11001 the output has come to exist, NE5010, NE6002.
+    /// Completes the output: index, hashes, manifest with <paramref name="configuration"/> (and, for an adapter, the fingerprint of its
+    /// <paramref name="baseModel"/>), fsync, rename. Returns the names of all files. Every tensor of the plan must have been written. Errors: NE11001 the output has come to exist, NE5010, NE6002.
     /// </summary>
-    public IReadOnlyList<string> Commit(JsonObject configuration)
+    public IReadOnlyList<string> Commit(JsonObject configuration, string? baseModel = null)
     {
         if (unwritten.Count > 0)
         {
@@ -133,7 +133,7 @@ public sealed class CheckpointWriter : IDisposable
             AddFile(ShardIndex.FileName, ShardPlan.Index(shards));
         }
 
-        AddFile(Manifest.FileName, Manifest.Build(Folder, names, configuration));
+        AddFile(Manifest.FileName, Manifest.Build(Folder, names, configuration, baseModel));
         folder.Commit();
         return [.. names];
     }

@@ -15,6 +15,8 @@ public static class Manifest
     /// <summary>Name of the file.</summary>
     public const string FileName = "nativeengine.manifest.json";
 
+    private const string BaseKey = "base";
+
     /// <summary>
     /// Compares <paramref name="folder"/> with its manifest, reading every byte. Returns what is wrong, one line each; empty when
     /// all is well. Errors: NE3045 the manifest is not one, NE5001 no such folder, NE5002 I/O.
@@ -56,8 +58,21 @@ public static class Manifest
         return File.Exists(path) ? [FileName, .. Read(path).Select(file => file.Name)] : [];
     }
 
-    /// <summary>The manifest of files that are complete in <paramref name="folder"/>.</summary>
-    internal static byte[] Build(string folder, IEnumerable<string> names, JsonObject configuration)
+    /// <summary>The fingerprint of the model that the output in <paramref name="folder"/> belongs to; null where its manifest names none.</summary>
+    internal static string? BaseOf(ModelFolder folder)
+    {
+        if (folder.Find(FileName) is not string path)
+        {
+            return null;
+        }
+
+        using JsonDocument document = StrictJson.ReadFile(path, "NE3045");
+        return document.RootElement.TryGetProperty(BaseKey, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+    }
+
+    /// <summary>The manifest of files that are complete in <paramref name="folder"/>; <paramref name="baseModel"/> is the fingerprint of the model that an
+    /// adapter belongs to.</summary>
+    internal static byte[] Build(string folder, IEnumerable<string> names, JsonObject configuration, string? baseModel = null)
     {
         var buffer = new ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(buffer, ShardPlan.JsonOptions with { Indented = true }))
@@ -67,6 +82,11 @@ public static class Manifest
             json.WriteString("engine", "NativeEngine");
             json.WriteString("version", typeof(Manifest).Assembly.GetName().Version!.ToString(3));
             json.WriteString("created", DateTime.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture));
+            if (baseModel is not null)
+            {
+                json.WriteString(BaseKey, baseModel);
+            }
+
             json.WritePropertyName("configuration");
             configuration.WriteTo(json);
             json.WriteStartObject("files");

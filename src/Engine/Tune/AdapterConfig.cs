@@ -15,12 +15,18 @@ internal sealed record AdapterConfig(LoraConfig Lora, IReadOnlyList<string> Targ
 
     /// <summary>Fields that do not change what the stored tensors mean.</summary>
     private static readonly HashSet<string> WithoutEffect =
-        ["auto_mapping", "base_model_name_or_path", "eva_config", "inference_mode", "megatron_config", "megatron_core", "peft_version", "qalora_group_size", "revision", "runtime_config", "task_type"];
+    [
+        "auto_mapping", "base_model_name_or_path", "eva_config", "inference_mode", "megatron_config", "megatron_core", "peft_version", "qalora_group_size",
+        "revision", "runtime_config", "task_type",
+    ];
 
-    /// <summary>The file for adapters of <paramref name="roles"/> in every layer of the model in <paramref name="folder"/>. Only fields that peft 0.6 knows: it refuses others,
-    /// and later versions take what is missing (use_rslora, use_dora) as false.</summary>
+    /// <summary>
+    /// The file for adapters of <paramref name="roles"/> in every layer of the model in <paramref name="folder"/>. Only fields that peft 0.6 knows:
+    /// it refuses others, and later versions take what is missing (use_rslora, use_dora) as false.
+    /// </summary>
     public static byte[] Write(LoraConfig lora, ModelSpec spec, IEnumerable<Role> roles, string folder)
     {
+        IEnumerable<string> modules = roles.Select(role => spec.Names.Modules[role].Split('.')[^1]).Order(StringComparer.Ordinal);
         var json = new JsonObject
         {
             ["peft_type"] = "LORA",
@@ -30,7 +36,7 @@ internal sealed record AdapterConfig(LoraConfig Lora, IReadOnlyList<string> Targ
             ["r"] = lora.Rank,
             ["lora_alpha"] = lora.Alpha,
             ["lora_dropout"] = lora.Dropout,
-            ["target_modules"] = new JsonArray([.. roles.Select(role => spec.Names.Modules[role].Split('.')[^1]).Order(StringComparer.Ordinal).Select(name => JsonValue.Create(name))]),
+            ["target_modules"] = new JsonArray([.. modules.Select(name => JsonValue.Create(name))]),
             ["bias"] = "none",
             ["fan_in_fan_out"] = false,
             ["modules_to_save"] = null,
@@ -48,8 +54,10 @@ internal sealed record AdapterConfig(LoraConfig Lora, IReadOnlyList<string> Targ
         return StrictJson.Write(json);
     }
 
-    /// <summary>Reads the file of <paramref name="folder"/>. A field that is set and not known may change the function, so it is refused. Errors: NE3210 there is none,
-    /// NE3050, NE3052, NE3053 it is broken, NE4050 something is not supported.</summary>
+    /// <summary>
+    /// Reads the file of <paramref name="folder"/>. A field that is set and not known may change the function, so it is refused. Errors: NE3210
+    /// there is none, NE3050, NE3052, NE3053 it is broken, NE4050 something is not supported.
+    /// </summary>
     public static AdapterConfig Read(ModelFolder folder)
     {
         if (!folder.Has(FileName))
@@ -62,9 +70,9 @@ internal sealed record AdapterConfig(LoraConfig Lora, IReadOnlyList<string> Targ
         Require("bias", "none", "none");
         CheckInitialisation(json);
         CheckOthers(json);
-        return new AdapterConfig(
-            new LoraConfig(json.Int("r", 1, MaxRank), json.Number("lora_alpha", 0, 1e6), json.Number("lora_dropout", 0, 1, 0), json.Bool("use_rslora", false)),
-            ReadTargets(json));
+        int rank = json.Int("r", 1, MaxRank);
+        (double alpha, double dropout) = (json.Number("lora_alpha", 0, 1e6), json.Number("lora_dropout", 0, 1, 0));
+        return new AdapterConfig(new LoraConfig(rank, alpha, dropout, json.Bool("use_rslora", false)), ReadTargets(json));
 
         void Require(string key, string value, string otherwise)
         {

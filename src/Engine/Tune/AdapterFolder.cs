@@ -11,18 +11,24 @@ public static class AdapterFolder
     internal const string WeightsName = "adapter_model";
 
     /// <summary>
-    /// Reads the adapter in <paramref name="folder"/>, of this engine or of peft, for a model of <paramref name="spec"/>. Every tensor that the
-    /// configuration calls for must be there, with the shape that the model gives it, and no other. Errors: NE3210 no adapter, NE3211 a tensor
+    /// Reads the adapter in <paramref name="folder"/>, of this engine or of peft, for the model of <paramref name="spec"/> and <paramref name="weights"/>.
+    /// Every tensor that the configuration calls for must be there, with the shape that the model gives it, and no other; a notice says when the
+    /// manifest names another model. Errors: NE3210 no adapter, NE3211 a tensor
     /// is missing, NE3212 one is left over, NE3213 one has another shape, NE3050, NE3052, NE3053 the configuration is broken, NE4050 it asks for
     /// something that is not supported, NE4001 a pickle, NE10001 NaN; and those of <see cref="SafetensorsFile.Open"/>.
     /// </summary>
-    public static AdapterSet Read(Session session, string folder, ModelSpec spec)
+    public static AdapterSet Read(Session session, string folder, ModelSpec spec, Checkpoint weights)
     {
         var files = new ModelFolder(folder);
         AdapterConfig config = AdapterConfig.Read(files);
         Parameter[] maps = [.. Targets(config, spec, files, session.Reporter)];
         using SafetensorsFile file = SafetensorsFile.Open(Find(files));
         CheckTensors(file, spec, maps, config.Lora.Rank);
+        if (Manifest.BaseOf(files) is string trainedOn && trainedOn != ModelFingerprint.Of(weights))
+        {
+            session.Reporter.Notice($"{folder}: the adapter was trained on another model of these shapes, or on another copy, than {weights.Folder}");
+        }
+
         var adapter = new AdapterSet(session.Backend, config.Lora, maps);
         try
         {
@@ -41,9 +47,10 @@ public static class AdapterFolder
     }
 
     /// <summary>Name of a tensor in PEFT: the wrapped model is its base_model.model.</summary>
-    internal static string Name(ModelSpec spec, int layer, Role role, char factor) => $"base_model.model.{spec.Names.Module(role, layer)}.lora_{factor}.weight";
+    internal static string Name(ModelSpec spec, int layer, Role role, char factor) =>
+        $"base_model.model.{spec.Names.Module(role, layer)}.lora_{factor}.weight";
 
-    /// <summary>The maps that the configuration means: those whose module is named so, or ends so. A name that the model does not have means none, as in peft.</summary>
+    /// <summary>The maps whose module a target names, wholly or by its end. A target that names none is let be, as in peft.</summary>
     private static IEnumerable<Parameter> Targets(AdapterConfig config, ModelSpec spec, ModelFolder files, IReporter reporter)
     {
         HashSet<string> met = [];
@@ -95,20 +102,22 @@ public static class AdapterFolder
                 string name = Name(spec, p.Layer, p.Role, factor);
                 if (!left.Remove(name))
                 {
-                    throw Errors.Rule("NE3211", file.Path, "a tensor of the adapter is missing", name, shape.ToString(), hint: "the adapter is of another model, or incomplete");
+                    throw Errors.Rule("NE3211", file.Path, "a tensor of the adapter is missing", name, shape.ToString(),
+                        hint: "the adapter is of another model, or incomplete");
                 }
 
-                if (file.Tensors[name].Shape != shape)
+                if (file.Tensors[name].Shape is var found && found != shape)
                 {
-                    throw Errors.Rule("NE3213", file.Path, "a tensor of the adapter does not have the shape that its rank and the model imply", name, shape.ToString(),
-                        file.Tensors[name].Shape.ToString(), "an adapter fits only the model that it was trained on");
+                    throw Errors.Rule("NE3213", file.Path, "a tensor of the adapter does not have the shape that its rank and the model imply", name,
+                        shape.ToString(), found.ToString(), "an adapter fits only the model that it was trained on");
                 }
             }
         }
 
         if (left.Order(StringComparer.Ordinal).FirstOrDefault() is string extra)
         {
-            throw Errors.Rule("NE3212", file.Path, $"{left.Count} tensors of the adapter have no place in the model", extra, hint: "the adapter is of another model, or its target_modules are not the ones it was trained with");
+            throw Errors.Rule("NE3212", file.Path, $"{left.Count} tensors of the adapter have no place in the model", extra,
+                hint: "the adapter is of another model, or its target_modules are not the ones it was trained with");
         }
     }
 
@@ -117,7 +126,12 @@ public static class AdapterFolder
         file.Read(backend, entry, value);
         if (!backend.AllFinite(value))
         {
-            throw new EngineException("NE10001", $"tensor '{entry.Name}' holds NaN or infinity") { File = entry.File, Key = entry.Name, Hint = "the adapter is damaged" };
+            throw new EngineException("NE10001", $"tensor '{entry.Name}' holds NaN or infinity")
+            {
+                File = entry.File,
+                Key = entry.Name,
+                Hint = "the adapter is damaged",
+            };
         }
     }
 }

@@ -11,23 +11,25 @@ public sealed class AdapterFolderWriter : IDisposable
 {
     private readonly IBackend backend;
     private readonly ModelSpec spec;
+    private readonly Checkpoint weights;
     private readonly CheckpointWriter writer;
 
     /// <summary>Begins <paramref name="output"/>. Errors: those of <see cref="CheckpointWriter"/>.</summary>
     /// <param name="backend">where the adapters are</param>
     /// <param name="adapter">adapters of the same shapes as those that will be written</param>
     /// <param name="spec">the model that they belong to</param>
-    /// <param name="model">its folder, which must not be touched</param>
+    /// <param name="weights">its weights, in a folder which must not be touched</param>
     /// <param name="output">must not exist</param>
     /// <param name="overwrite">it may</param>
-    public AdapterFolderWriter(IBackend backend, AdapterSet adapter, ModelSpec spec, string model, string output, bool overwrite)
+    public AdapterFolderWriter(IBackend backend, AdapterSet adapter, ModelSpec spec, Checkpoint weights, string output, bool overwrite)
     {
-        (this.backend, this.spec) = (backend, spec);
+        (this.backend, this.spec, this.weights) = (backend, spec, weights);
         TensorPlan[] plan = [.. adapter.Tensors().Select(t => new TensorPlan(AdapterFolder.Name(spec, t.Layer, t.Role, t.Factor), DType.F32, t.Value.Shape))];
-        writer = new CheckpointWriter(output, overwrite, plan, long.MaxValue, model, AdapterFolder.WeightsName);
+        writer = new CheckpointWriter(output, overwrite, plan, long.MaxValue, weights.Folder, AdapterFolder.WeightsName);
         try
         {
-            writer.AddFile(AdapterConfig.FileName, AdapterConfig.Write(adapter.Config, spec, adapter.Maps.Keys.Select(map => map.Role).Distinct(), model));
+            IEnumerable<Role> roles = adapter.Maps.Keys.Select(map => map.Role).Distinct();
+            writer.AddFile(AdapterConfig.FileName, AdapterConfig.Write(adapter.Config, spec, roles, weights.Folder));
         }
         catch
         {
@@ -51,8 +53,8 @@ public sealed class AdapterFolderWriter : IDisposable
         }
     }
 
-    /// <summary>Makes the folder visible, with <paramref name="configuration"/> in its manifest. Returns its files.</summary>
-    public IReadOnlyList<string> Commit(JsonObject configuration) => writer.Commit(configuration);
+    /// <summary>Makes the folder visible; its manifest has <paramref name="configuration"/> and the model's fingerprint. Returns its files.</summary>
+    public IReadOnlyList<string> Commit(JsonObject configuration) => writer.Commit(configuration, ModelFingerprint.Of(weights));
 
     /// <inheritdoc/>
     public void Dispose() => writer.Dispose();

@@ -61,8 +61,8 @@ public sealed class AdapterSet : IDisposable
     public Lora? this[int layer, Role role] => maps.GetValueOrDefault((layer, role));
 
     /// <summary>
-    /// Adapters for <paramref name="roles"/> in every layer that change nothing yet: A is uniform within 1 / sqrt(in), which is peft's kaiming_uniform with a = sqrt(5), B is zero.
-    /// What is drawn for one map depends on the seed, the layer and the role alone.
+    /// Adapters for <paramref name="roles"/> in every layer that change nothing yet: A is uniform within 1 / sqrt(in), which is peft's
+    /// kaiming_uniform with a = sqrt(5), B is zero. What is drawn for one map depends on the seed, the layer and the role alone.
     /// </summary>
     public static AdapterSet Initial(IBackend backend, ModelSpec spec, LoraConfig config, IReadOnlyCollection<Role> roles, long seed)
     {

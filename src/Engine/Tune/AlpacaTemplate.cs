@@ -6,6 +6,8 @@ public static class AlpacaTemplate
     /// <summary>Everything in front of the answer.</summary>
     public static string Prompt(InstructionRecord record) => record.Input.Length > 0
         ? "Below is an instruction that describes a task, paired with an input that provides further context. "
-            + $"Write a response that appropriately completes the request.\n\n### Instruction:\n{record.Instruction}\n\n### Input:\n{record.Input}\n\n### Response:\n"
-        : $"Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n### Instruction:\n{record.Instruction}\n\n### Response:\n";
+            + "Write a response that appropriately completes the request.\n\n"
+            + $"### Instruction:\n{record.Instruction}\n\n### Input:\n{record.Input}\n\n### Response:\n"
+        : "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n"
+            + $"### Instruction:\n{record.Instruction}\n\n### Response:\n";
 }

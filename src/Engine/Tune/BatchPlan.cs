@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace NativeEngine.Tune;
 
 /// <summary>
@@ -48,7 +50,8 @@ public sealed class BatchPlan
     public override string ToString()
     {
         string last = examples % batch == 0 ? "" : $", {examples % batch} in the last step of an epoch";
-        return FormattableString.Invariant($"{Steps} steps: {(double)Steps / StepsPerEpoch:0.##} epochs of {examples} examples, {Math.Min(batch, examples)} at a time{last}");
+        string epochs = ((double)Steps / StepsPerEpoch).ToString("0.##", CultureInfo.InvariantCulture);
+        return $"{Steps} steps: {epochs} epochs of {examples} examples, {Math.Min(batch, examples)} at a time{last}";
     }
 
     // Round 0 draws the held-out set.

@@ -2,13 +2,19 @@ using NativeEngine.Text;
 
 namespace NativeEngine.Tune;
 
-/// <summary>Turns instruction records into training examples, as LLM-Pruner's post_training.py does: prompt and answer are one text, the prompt's tokens are not trained on.</summary>
+/// <summary>
+/// Turns instruction records into training examples, as LLM-Pruner's post_training.py does: prompt and answer are one text, the prompt's tokens
+/// are not trained on.
+/// </summary>
 /// <param name="tokenizer">of the model</param>
 /// <param name="cutoff">longest example, in tokens</param>
 /// <param name="trainOnInputs">train on the prompt's tokens too</param>
 public sealed class InstructionData(Tokenizer tokenizer, int cutoff, bool trainOnInputs)
 {
-    /// <summary>The example of <paramref name="record"/>. An answer that the cutoff leaves whole ends with EOS; its <see cref="TrainingExample.TargetCount"/> is 0 where the prompt fills the cutoff.</summary>
+    /// <summary>
+    /// The example of <paramref name="record"/>. An answer that the cutoff leaves whole ends with EOS; <see cref="TrainingExample.TargetCount"/> is 0
+    /// where the prompt fills the cutoff.
+    /// </summary>
     public TrainingExample Encode(InstructionRecord record)
     {
         string prompt = AlpacaTemplate.Prompt(record);

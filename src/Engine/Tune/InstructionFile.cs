@@ -15,11 +15,11 @@ public sealed record InstructionRecord(string Instruction, string Input, string 
 /// </summary>
 public static class InstructionFile
 {
-    private const string Hint = "instruction data is a JSON array, or lines, of objects with instruction, input and output; other text needs --format text";
+    private const string Hint = "instruction data is an array, or lines, of objects with instruction, input and output; other text needs --format text";
 
     /// <summary>The records of <paramref name="path"/>, in order; an input that is absent or null is empty.</summary>
-    /// <exception cref="EngineException">NE3200: not JSON; NE3201: a record is not an object; NE3202: a field is missing or not text; NE3203: no records;
-    /// NE3205: a record has a field twice; NE3151: not UTF-8; NE3039, NE5002, NE5004: it cannot be read</exception>
+    /// <exception cref="EngineException">NE3200: not JSON; NE3201: a record is not an object; NE3202: a field is missing or not text; NE3203: no
+    /// records; NE3205: a record has a field twice; NE3151: not UTF-8; NE3039, NE5002, NE5004: it cannot be read</exception>
     public static IEnumerable<InstructionRecord> Read(string path)
     {
         byte[] utf8 = Corpus.ReadBytes(path);
@@ -31,7 +31,13 @@ public static class InstructionFile
 
         if (index == 0)
         {
-            throw new EngineException("NE3203", "the file holds no records") { File = path, Found = $"{utf8.Length} bytes", Expected = "one record or more", Hint = Hint };
+            throw new EngineException("NE3203", "the file holds no records")
+            {
+                File = path,
+                Found = $"{utf8.Length} bytes",
+                Expected = "one record or more",
+                Hint = Hint,
+            };
         }
     }
 
@@ -112,7 +118,9 @@ public static class InstructionFile
         {
             File = path,
             Key = $"[{index}].{name}",
-            Found = document.RootElement.TryGetProperty(name, out JsonElement value) ? Shorten(value.GetRawText()) : $"fields {string.Join(", ", document.RootElement.EnumerateObject().Take(10).Select(p => p.Name))}",
+            Found = document.RootElement.TryGetProperty(name, out JsonElement value)
+                ? Shorten(value.GetRawText())
+                : $"fields {string.Join(", ", document.RootElement.EnumerateObject().Take(10).Select(p => p.Name))}",
             Expected = "a string",
             Hint = Hint,
         };

@@ -43,8 +43,10 @@ public static class LoraTargetRoles
     /// <summary>What <see cref="TryParse"/> reads.</summary>
     public static string Format(LoraTargets targets) => string.Join(',', Table.Where(t => targets.HasFlag(t.Target)).Select(t => t.Word));
 
-    /// <summary>The roles of <paramref name="targets"/> in a model; null stands for all that it has, which a notice says where some are lacking. Error: NE2030 a target
-    /// that was asked for is lacking.</summary>
+    /// <summary>
+    /// The roles of <paramref name="targets"/> in a model; null stands for all that it has, and a notice says which it has not. Error: NE2030 a
+    /// target that was asked for is lacking.
+    /// </summary>
     public static IReadOnlyList<Role> Of(LoraTargets? targets, ModelSpec spec, IReporter reporter)
     {
         HashSet<Role> present = [.. spec.LayerParameters(0).Select(p => p.Role)];

@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json.Nodes;
 using NativeEngine.Checkpoints;
 
@@ -17,12 +16,13 @@ public sealed class RunIdentity
     /// <summary>Name and value of every fact.</summary>
     public IReadOnlyDictionary<string, string> Facts { get; }
 
-    /// <summary>The identity of a run of <paramref name="options"/>. Of the weights only the headers are read, and the manifest where this engine wrote them. Errors: NE5002, NE5004.</summary>
+    /// <summary>The identity of a run of <paramref name="options"/>; of the model as <see cref="ModelFingerprint"/> sees it. Errors: NE5002, NE5004.</summary>
     /// <param name="options">its options</param>
     /// <param name="weights">the weights of the model</param>
     /// <param name="train">the training set</param>
     /// <param name="eval">the held-out set</param>
-    public static RunIdentity Of(TuneOptions options, Checkpoint weights, IReadOnlyList<TrainingExample> train, IReadOnlyList<TrainingExample> eval)
+    public static RunIdentity Of(
+        TuneOptions options, Checkpoint weights, IReadOnlyList<TrainingExample> train, IReadOnlyList<TrainingExample> eval)
     {
         Dictionary<string, string> facts = new() { ["engine version"] = typeof(RunIdentity).Assembly.GetName().Version!.ToString(3) };
         foreach ((string name, JsonNode? value) in EffectiveOptions.Of(options))
@@ -33,14 +33,11 @@ public sealed class RunIdentity
             }
         }
 
-        var model = new ModelFolder(weights.Folder);
-        foreach (string name in new[] { "config.json", Manifest.FileName }.Where(model.Has))
+        foreach ((string part, string sha256) in ModelFingerprint.Parts(weights))
         {
-            facts[$"sha256 of the model's {name}"] = Hash(model.Read(name));
+            facts[$"sha256 of the model's {part}"] = sha256;
         }
 
-        facts["sha256 of the weights' headers"] = Hash(Encoding.UTF8.GetBytes(string.Join('\n', weights.Tensors.Values.OrderBy(t => t.Name, StringComparer.Ordinal)
-            .Select(t => $"{t.Name} {t.DType} {t.Shape} {Path.GetFileName(t.File)} {t.Offset} {t.Bytes}"))));
         facts["sha256 of the data"] = HashFile(options.Data.Path);
         if (options.EvalData is { Path: var path })
         {
@@ -60,8 +57,6 @@ public sealed class RunIdentity
             .Where(fact => fact.Before != fact.Now)
             .Select(fact => $"{fact.Name}: {fact.Before} before, {fact.Now} now"),
     ];
-
-    private static string Hash(ReadOnlySpan<byte> bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
 
     private static string Hash(params ReadOnlySpan<IReadOnlyList<TrainingExample>> sets)
     {
@@ -85,7 +80,7 @@ public sealed class RunIdentity
         string path = TokenFile.TryParse(source, out string tokens, out _, out _) ? tokens : source;
         try
         {
-            using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 1 << 20, FileOptions.SequentialScan);
+            using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
             return Convert.ToHexStringLower(SHA256.HashData(file));
         }
         catch (Exception e) when (Errors.IsIo(e))

@@ -5,7 +5,7 @@ namespace NativeEngine.Tune;
 /// <summary>Orders that are drawn from a seed and stay the same for ever.</summary>
 internal static class Shuffle
 {
-    /// <summary>The numbers below <paramref name="count"/> in an order in which every permutation is equally likely (Fisher and Yates); each <paramref name="round"/> has its own.</summary>
+    /// <summary>The numbers below <paramref name="count"/>, shuffled (Fisher and Yates); each <paramref name="round"/> has an order of its own.</summary>
     public static int[] Order(int count, long seed, int round = 0)
     {
         var rounds = new SplitMix64(seed);

@@ -34,11 +34,17 @@ internal sealed class TrainingData
     public string TokenizerName => windows.TokenizerName;
 
     /// <summary>Takes <paramref name="n"/> examples out, drawn from <paramref name="seed"/>; both sets keep the order of the file. Error: NE2031.</summary>
-    public static (IReadOnlyList<TrainingExample> Train, IReadOnlyList<TrainingExample> Eval) HoldOut(IReadOnlyList<TrainingExample> examples, int n, long seed)
+    public static (IReadOnlyList<TrainingExample> Train, IReadOnlyList<TrainingExample> Eval) HoldOut(
+        IReadOnlyList<TrainingExample> examples, int n, long seed)
     {
         if (n >= examples.Count)
         {
-            throw new EngineException("NE2031", "nothing is left to train on") { Key = "--eval-samples", Found = $"{n} of {examples.Count} examples", Expected = $"at most {examples.Count - 1}" };
+            throw new EngineException("NE2031", "nothing is left to train on")
+            {
+                Key = "--eval-samples",
+                Found = $"{n} of {examples.Count} examples",
+                Expected = $"at most {examples.Count - 1}",
+            };
         }
 
         HashSet<int> drawn = [.. Shuffle.Order(examples.Count, seed)[..n]];

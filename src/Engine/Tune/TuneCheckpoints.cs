@@ -56,7 +56,8 @@ public sealed class TuneCheckpoints
         }
         else if (saved.Length > 0 && !overwrite)
         {
-            throw Errors.Rule("NE11005", Folder, "an interrupted run with this output left its state", found: Path.GetFileName(saved[0]), hint: "go on with --resume, or begin anew with --overwrite");
+            throw Errors.Rule("NE11005", Folder, "an interrupted run with this output left its state", found: Path.GetFileName(saved[0]),
+                hint: "go on with --resume, or begin anew with --overwrite");
         }
         else
         {
@@ -77,14 +78,16 @@ public sealed class TuneCheckpoints
 
         // What has this name is damaged, or it would have been resumed from.
         Disk.Discard(folder, recursive: true);
-        using (var writer = new CheckpointWriter(folder, overwrite: false, [.. tensors.Select(t => new TensorPlan(t.Name, DType.F32, t.Value.Shape))], long.MaxValue, model, TensorFile))
+        TensorPlan[] plan = [.. tensors.Select(t => new TensorPlan(t.Name, DType.F32, t.Value.Shape))];
+        using (var writer = new CheckpointWriter(folder, overwrite: false, plan, long.MaxValue, model, TensorFile))
         {
             foreach ((string name, Tensor value) in tensors)
             {
                 writer.Write(session.Backend, name, value);
             }
 
-            writer.AddFile(StateFile, JsonSerializer.SerializeToUtf8Bytes(new SavedState(1, identity.Facts, state.Losses, state.Evaluations), TuneJson.Default.SavedState));
+            SavedState saved = new(1, identity.Facts, state.Losses, state.Evaluations);
+            writer.AddFile(StateFile, JsonSerializer.SerializeToUtf8Bytes(saved, TuneJson.Default.SavedState));
             writer.Commit([]);
         }
 
@@ -104,13 +107,15 @@ public sealed class TuneCheckpoints
             return;
         }
 
-        // A name with a dot in front is that of a state which was never completed.
-        foreach (string path in Directory.GetDirectories(Folder).Where(path => Path.GetFileName(path).TrimStart('.').StartsWith(Prefix, StringComparison.Ordinal)))
+        foreach (string path in Directory.GetDirectories(Folder).Where(IsState))
         {
             Disk.Discard(path, recursive: true);
         }
 
         Disk.Discard(Folder, recursive: false);
+
+        // A name with a dot in front is that of a state which was never completed.
+        static bool IsState(string path) => Path.GetFileName(path).TrimStart('.').StartsWith(Prefix, StringComparison.Ordinal);
     }
 
     private void Resume(TuneState state, string[] saved)
@@ -131,7 +136,8 @@ public sealed class TuneCheckpoints
 
         if (saved.Length > 0)
         {
-            throw Errors.Rule("NE3220", Folder, "no state of the interrupted run is whole", found: string.Join(", ", saved.Select(Path.GetFileName)), hint: "begin anew with --overwrite");
+            throw Errors.Rule("NE3220", Folder, "no state of the interrupted run is whole", found: string.Join(", ", saved.Select(Path.GetFileName)),
+                hint: "begin anew with --overwrite");
         }
 
         session.Reporter.Notice($"{Folder}: no state to resume from; the run begins at its first step");
@@ -155,7 +161,8 @@ public sealed class TuneCheckpoints
         state.Restore(saved.Losses, saved.Evaluations);
         foreach ((string name, Tensor value) in Tensors(state))
         {
-            file.Read(session.Backend, file.Tensors.GetValueOrDefault(name) ?? throw NotWhole(file.Path, $"{name} is missing"), value);
+            TensorEntry entry = file.Tensors.GetValueOrDefault(name) ?? throw NotWhole(file.Path, $"{name} is missing");
+            file.Read(session.Backend, entry, value);
         }
     }
 
@@ -174,11 +181,12 @@ public sealed class TuneCheckpoints
     private static EngineException NotWhole(string path, string found) => Errors.Rule("NE3221", path, "not a whole saved state", found: found);
 
     /// <summary>The saved states, newest first.</summary>
-    private IEnumerable<string> Saved() => !Directory.Exists(Folder) ? [] : Directory.GetDirectories(Folder, Prefix + "*")
-        .Select(path => (Path: path, Known: int.TryParse(Path.GetFileName(path)[Prefix.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out int step), Step: step))
-        .Where(entry => entry.Known)
-        .OrderByDescending(entry => entry.Step)
-        .Select(entry => entry.Path);
+    private IEnumerable<string> Saved() =>
+        from path in Directory.Exists(Folder) ? Directory.GetDirectories(Folder, Prefix + "*") : []
+        let step = int.TryParse(Path.GetFileName(path)[Prefix.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out int n) ? n : -1
+        where step >= 0
+        orderby step descending
+        select path;
 
     private static IEnumerable<(string Name, Tensor Value)> Tensors(TuneState state) =>
         from part in state.Sets()
@@ -187,7 +195,8 @@ public sealed class TuneCheckpoints
 }
 
 /// <summary>state.json of a saved state.</summary>
-internal sealed record SavedState(int Schema, IReadOnlyDictionary<string, string> Identity, IReadOnlyList<double> Losses, IReadOnlyList<Evaluation> Evaluations);
+internal sealed record SavedState(
+    int Schema, IReadOnlyDictionary<string, string> Identity, IReadOnlyList<double> Losses, IReadOnlyList<Evaluation> Evaluations);
 
 /// <summary>JSON of saved states, no reflection.</summary>
 [JsonSourceGenerationOptions(

@@ -32,7 +32,9 @@ public sealed class PeftTests : IDisposable
     {
         string model = Golden.Model(name), file = Shared.Path("golden", "slicegpt", $"tokens-{tokens}.safetensors");
         ModelSpec spec = SpecReader.Read(model);
-        using AdapterSet adapter = RandomAdapters.Write(session, spec, model, folder["adapter"], new LoraConfig(4, 1, 0.05), LoraTargetRoles.Of(null, spec, SilentReporter.Instance));
+        using Checkpoint weights = Checkpoint.Open(model);
+        IReadOnlyList<Role> roles = LoraTargetRoles.Of(null, spec, SilentReporter.Instance);
+        using AdapterSet adapter = RandomAdapters.Write(session, spec, weights, folder["adapter"], new LoraConfig(4, 1, 0.05), roles);
         JsonElement stock = Peer.Run("peft_check.py", "--model", model, "--adapter", folder["adapter"], "--tokens", file, "--name", "eval_ids");
         Assert.False(stock.GetProperty("loading_info").EnumerateObject().Any(), stock.GetProperty("loading_info").GetRawText());
 
@@ -58,7 +60,8 @@ public sealed class PeftTests : IDisposable
         string model = Golden.Model(name);
         ModelSpec spec = SpecReader.Read(model);
         JsonElement norms = Peer.RunOwn("save_adapter.py", ["--model", model, "--out", folder["adapter"], "--targets", targets, .. more]);
-        using AdapterSet adapter = AdapterFolder.Read(session, folder["adapter"], spec);
+        using Checkpoint weights = Checkpoint.Open(model);
+        using AdapterSet adapter = AdapterFolder.Read(session, folder["adapter"], spec, weights);
         Assert.Equal(new LoraConfig(4, 6, 0.1), adapter.Config);
         Assert.Equal(norms.EnumerateObject().Count(), adapter.Maps.Count * 2);
         foreach ((int layer, Role role, char factor, Tensor value) in adapter.Tensors())

@@ -16,6 +16,7 @@ public sealed class AdapterFolderTests : IDisposable
 
     private readonly TemporaryFolder folder = new();
     private readonly Notices notices = [];
+    private readonly Checkpoint weights = Checkpoint.Open(Model);
     private readonly Session session;
 
     public AdapterFolderTests() => session = new Session(threads: 1, reporter: notices);
@@ -23,17 +24,21 @@ public sealed class AdapterFolderTests : IDisposable
     public void Dispose()
     {
         session.Dispose();
+        weights.Dispose();
         folder.Dispose();
     }
 
     [Fact]
     public void An_adapter_comes_back_as_it_was()
     {
-        using AdapterSet written = RandomAdapters.Write(session, Spec, Model, folder["a"], new LoraConfig(4, 6.5, 0.05, RankStabilized: true), LoraTargetRoles.All);
-        using AdapterSet read = AdapterFolder.Read(session, folder["a"], Spec);
+        LoraConfig config = new(4, 6.5, 0.05, RankStabilized: true);
+        using AdapterSet written = RandomAdapters.Write(session, Spec, weights, folder["a"], config, LoraTargetRoles.All);
+        using AdapterSet read = AdapterFolder.Read(session, folder["a"], Spec, weights);
         Assert.Equal(written.Config, read.Config);
         Assert.Equal(written.Maps.Keys, read.Maps.Keys);
-        Assert.All(written.Tensors().Zip(read.Tensors()), t => Assert.Equal(t.First.Value.AsSpan<float>().ToArray(), t.Second.Value.AsSpan<float>().ToArray()));
+        Assert.All(
+            written.Tensors().Zip(read.Tensors()),
+            t => Assert.Equal(t.First.Value.AsSpan<float>().ToArray(), t.Second.Value.AsSpan<float>().ToArray()));
         Assert.Empty(notices);
         Assert.Empty(Manifest.Verify(folder["a"]));
         Assert.Equal(["a", "a/adapter_config.json", "a/adapter_model.safetensors", "a/nativeengine.manifest.json"], folder.Contents);
@@ -42,7 +47,7 @@ public sealed class AdapterFolderTests : IDisposable
     [Fact]
     public void The_configuration_is_that_of_peft()
     {
-        RandomAdapters.Write(session, Spec, Model, folder["a"], new LoraConfig(8, 16, 0.05), [Role.AttnV, Role.AttnQ, Role.MlpDown]).Dispose();
+        RandomAdapters.Write(session, Spec, weights, folder["a"], new LoraConfig(8, 16, 0.05), [Role.AttnV, Role.AttnQ, Role.MlpDown]).Dispose();
         JsonNode expected = JsonNode.Parse(
             """
             {
@@ -61,10 +66,11 @@ public sealed class AdapterFolderTests : IDisposable
     public void Modules_are_named_as_the_family_names_them()
     {
         ModelSpec phi = SpecReader.Read(Golden.Model("tiny-phi"));
-        using AdapterSet set = RandomAdapters.Write(session, phi, Golden.Model("tiny-phi"), folder["a"], new LoraConfig(2, 4), LoraTargetRoles.Of(null, phi, notices));
+        using Checkpoint itsWeights = Checkpoint.Open(Golden.Model("tiny-phi"));
+        using AdapterSet set = RandomAdapters.Write(session, phi, itsWeights, folder["a"], new LoraConfig(2, 4), LoraTargetRoles.Of(null, phi, notices));
         JsonNode config = JsonNode.Parse(File.ReadAllText(folder["a/adapter_config.json"]))!;
         Assert.Equal("""["dense","fc1","fc2","k_proj","q_proj","v_proj"]""", config["target_modules"]!.ToJsonString());
-        using AdapterSet read = AdapterFolder.Read(session, folder["a"], phi);
+        using AdapterSet read = AdapterFolder.Read(session, folder["a"], phi, itsWeights);
         Assert.Equal(set.Maps.Keys, read.Maps.Keys);
     }
 
@@ -74,7 +80,7 @@ public sealed class AdapterFolderTests : IDisposable
     public void A_target_is_a_name_or_the_end_of_one(string targets)
     {
         Small(config => config["target_modules"] = JsonNode.Parse(targets));
-        using AdapterSet read = AdapterFolder.Read(session, folder["a"], Spec);
+        using AdapterSet read = AdapterFolder.Read(session, folder["a"], Spec, weights);
         Assert.Equal(Spec.Layers.Count * 2, read.Maps.Count);
     }
 
@@ -82,7 +88,7 @@ public sealed class AdapterFolderTests : IDisposable
     public void A_target_that_no_module_bears_is_said()
     {
         Small(config => config["target_modules"]!.AsArray().Add("c_attn"));
-        AdapterFolder.Read(session, folder["a"], Spec).Dispose();
+        AdapterFolder.Read(session, folder["a"], Spec, weights).Dispose();
         Assert.Single(notices, n => n.Contains("'c_attn'", StringComparison.Ordinal));
     }
 
@@ -116,7 +122,7 @@ public sealed class AdapterFolderTests : IDisposable
                 config[field] = JsonNode.Parse(value);
             }
         });
-        EngineException e = Assert.Throws<EngineException>(() => AdapterFolder.Read(session, folder["a"], Spec));
+        EngineException e = Assert.Throws<EngineException>(() => AdapterFolder.Read(session, folder["a"], Spec, weights));
         Assert.Equal((code, field), (e.Code, e.Key));
         Assert.Equal(folder["a/adapter_config.json"], e.File);
     }
@@ -125,8 +131,9 @@ public sealed class AdapterFolderTests : IDisposable
     public void Half_a_surrogate_pair_is_no_name()
     {
         Small(_ => { });
-        File.WriteAllText(folder["a/adapter_config.json"], File.ReadAllText(folder["a/adapter_config.json"]).Replace("\"q_proj\"", @"""\ud800""", StringComparison.Ordinal));
-        Assert.Equal("NE3052", Assert.Throws<EngineException>(() => AdapterFolder.Read(session, folder["a"], Spec)).Code);
+        string config = File.ReadAllText(folder["a/adapter_config.json"]).Replace("\"q_proj\"", @"""\ud800""", StringComparison.Ordinal);
+        File.WriteAllText(folder["a/adapter_config.json"], config);
+        Assert.Equal("NE3052", Assert.Throws<EngineException>(() => AdapterFolder.Read(session, folder["a"], Spec, weights)).Code);
     }
 
     [Theory]
@@ -141,8 +148,18 @@ public sealed class AdapterFolderTests : IDisposable
     public void A_field_without_effect_is_let_be(string field, string value)
     {
         Small(config => config[field] = JsonNode.Parse(value));
-        AdapterFolder.Read(session, folder["a"], Spec).Dispose();
+        AdapterFolder.Read(session, folder["a"], Spec, weights).Dispose();
         Assert.Empty(notices);
+    }
+
+    [Fact]
+    public void Another_model_of_the_same_shapes_is_said()
+    {
+        Small(_ => { });
+        using var other = new TemporaryModel("llama-mha", (_, values) => values[0] += 1);
+        using Checkpoint otherWeights = Checkpoint.Open(other.Folder);
+        AdapterFolder.Read(session, folder["a"], Spec, otherWeights).Dispose();
+        Assert.Single(notices, n => n.Contains("the adapter was trained on another model", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -172,7 +189,7 @@ public sealed class AdapterFolderTests : IDisposable
     {
         Small(_ => { });
         ModelSpec narrow = Spec with { Layers = [.. Spec.Layers.Select(l => l with { Heads = l.Heads - 1, KvHeads = l.KvHeads - 1 })] };
-        EngineException e = Assert.Throws<EngineException>(() => AdapterFolder.Read(session, folder["a"], narrow));
+        EngineException e = Assert.Throws<EngineException>(() => AdapterFolder.Read(session, folder["a"], narrow, weights));
         Assert.Equal(("NE3213", "base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight"), (e.Code, e.Key));
     }
 
@@ -183,35 +200,36 @@ public sealed class AdapterFolderTests : IDisposable
         byte[] bytes = File.ReadAllBytes(folder["a/adapter_model.safetensors"]);
         BitConverter.TryWriteBytes(bytes.AsSpan(^4), float.NaN);
         File.WriteAllBytes(folder["a/adapter_model.safetensors"], bytes);
-        Assert.Equal("NE10001", Assert.Throws<EngineException>(() => AdapterFolder.Read(session, folder["a"], Spec)).Code);
+        Assert.Equal("NE10001", Assert.Throws<EngineException>(() => AdapterFolder.Read(session, folder["a"], Spec, weights)).Code);
 
         using AdapterSet set = AdapterSet.Initial(session.Backend, Spec, new LoraConfig(4, 8), [Role.AttnQ], 1);
         set[0, Role.AttnQ]!.B.AsSpan<float>()[3] = float.PositiveInfinity;
-        using var writer = new AdapterFolderWriter(session.Backend, set, Spec, Model, folder["b"], overwrite: false);
+        using var writer = new AdapterFolderWriter(session.Backend, set, Spec, weights, folder["b"], overwrite: false);
         Assert.Equal("NE10004", Assert.Throws<EngineException>(() => writer.Write(set)).Code);
     }
 
     [Fact]
     public void A_folder_without_an_adapter_and_a_pickled_one_are_refused()
     {
-        Assert.Equal("NE3210", Assert.Throws<EngineException>(() => AdapterFolder.Read(session, Model, Spec)).Code);
+        Assert.Equal("NE3210", Assert.Throws<EngineException>(() => AdapterFolder.Read(session, Model, Spec, weights)).Code);
         Small(_ => { });
         File.Move(folder["a/adapter_model.safetensors"], folder["a/adapter_model.bin"]);
-        Assert.Equal("NE4001", Assert.Throws<EngineException>(() => AdapterFolder.Read(session, folder["a"], Spec)).Code);
+        Assert.Equal("NE4001", Assert.Throws<EngineException>(() => AdapterFolder.Read(session, folder["a"], Spec, weights)).Code);
         File.Delete(folder["a/adapter_model.bin"]);
-        Assert.Equal("NE3210", Assert.Throws<EngineException>(() => AdapterFolder.Read(session, folder["a"], Spec)).Code);
+        Assert.Equal("NE3210", Assert.Throws<EngineException>(() => AdapterFolder.Read(session, folder["a"], Spec, weights)).Code);
     }
 
     [Fact]
     public void An_output_that_touches_the_model_is_refused()
     {
         using AdapterSet set = AdapterSet.Initial(session.Backend, Spec, new LoraConfig(4, 8), [Role.AttnQ], 1);
-        Assert.Equal("NE11004", Assert.Throws<EngineException>(() => new AdapterFolderWriter(session.Backend, set, Spec, Model, Path.Combine(Model, "adapter"), overwrite: false)).Code);
+        string output = Path.Combine(Model, "adapter");
+        Assert.Equal("NE11004", Assert.Throws<EngineException>(() => new AdapterFolderWriter(session.Backend, set, Spec, weights, output, overwrite: false)).Code);
     }
 
     private EngineException Fails(string code, string key)
     {
-        EngineException e = Assert.Throws<EngineException>(() => AdapterFolder.Read(session, folder["a"], Spec));
+        EngineException e = Assert.Throws<EngineException>(() => AdapterFolder.Read(session, folder["a"], Spec, weights));
         Assert.Equal((code, key, ExitCode.InvalidInput), (e.Code, e.Key, e.Exit));
         Assert.Equal(folder["a/adapter_model.safetensors"], e.File);
         return e;
@@ -220,7 +238,7 @@ public sealed class AdapterFolderTests : IDisposable
     /// <summary>An adapter of rank 4 for q and v, with a configuration that <paramref name="change"/> has changed.</summary>
     private void Small(Action<JsonObject> change)
     {
-        RandomAdapters.Write(session, Spec, Model, folder["a"], new LoraConfig(4, 8), [Role.AttnQ, Role.AttnV]).Dispose();
+        RandomAdapters.Write(session, Spec, weights, folder["a"], new LoraConfig(4, 8), [Role.AttnQ, Role.AttnV]).Dispose();
         JsonObject config = JsonNode.Parse(File.ReadAllText(folder["a/adapter_config.json"]))!.AsObject();
         change(config);
         File.WriteAllText(folder["a/adapter_config.json"], config.ToJsonString());
@@ -245,10 +263,10 @@ internal static class RandomAdapters
         return set;
     }
 
-    public static AdapterSet Write(Session session, ModelSpec spec, string model, string output, LoraConfig config, IReadOnlyCollection<Role> roles)
+    public static AdapterSet Write(Session session, ModelSpec spec, Checkpoint weights, string output, LoraConfig config, IReadOnlyCollection<Role> roles)
     {
         AdapterSet set = Create(session.Backend, spec, config, roles);
-        using var writer = new AdapterFolderWriter(session.Backend, set, spec, model, output, overwrite: false);
+        using var writer = new AdapterFolderWriter(session.Backend, set, spec, weights, output, overwrite: false);
         writer.Write(set);
         writer.Commit([]);
         return set;

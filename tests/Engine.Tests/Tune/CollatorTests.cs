@@ -84,7 +84,8 @@ public sealed class CollatorTests
     [Fact]
     public void An_example_longer_than_the_cutoff_has_a_row_of_its_own()
     {
-        MicroBatch packed = new Collator(4, cutoff: 8, maxPositions: 512, pack: true).Collate([new TrainingExample([1, 2]), new TrainingExample(new int[20]), new TrainingExample([3, 4])]).Single();
+        TrainingExample[] batch = [new([1, 2]), new(new int[20]), new([3, 4])];
+        MicroBatch packed = new Collator(4, cutoff: 8, maxPositions: 512, pack: true).Collate(batch).Single();
         Assert.Equal((2, 24), (packed.Rows, packed.Width));
         Assert.Equal([1, 2, 3, 4], packed.Ids[..4]);
     }

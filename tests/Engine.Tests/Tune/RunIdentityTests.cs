@@ -37,10 +37,10 @@ public sealed class RunIdentityTests : IDisposable
         Assert.Equal(["targets: nothing before, q,v now"], Differences(options with { Targets = LoraTargets.V | LoraTargets.Q }));
         TuneOptions[] changed =
         [
-            options with { Format = TuneFormat.Text }, options with { Rank = 4 }, options with { Alpha = 8 }, options with { Dropout = 0 }, options with { Decay = LearningRateDecay.Cosine },
-            options with { Warmup = 0 }, options with { WeightDecay = 0.01 }, options with { Clip = 0 }, options with { Batch = 32 }, options with { MicroBatch = 2 }, options with { Epochs = 3 },
-            options with { Cutoff = 128 }, options with { Pack = true }, options with { TrainOnInputs = true }, options with { EvalSamples = 3 }, options with { Tokenizer = TokenizerChoice.Slow },
-            options with { Seed = 1 },
+            options with { Format = TuneFormat.Text }, options with { Rank = 4 }, options with { Alpha = 8 }, options with { Dropout = 0 },
+            options with { Decay = LearningRateDecay.Cosine }, options with { Warmup = 0 }, options with { WeightDecay = 0.01 }, options with { Clip = 0 },
+            options with { Batch = 32 }, options with { MicroBatch = 2 }, options with { Epochs = 3 }, options with { Cutoff = 128 }, options with { Pack = true },
+            options with { TrainOnInputs = true }, options with { EvalSamples = 3 }, options with { Tokenizer = TokenizerChoice.Slow }, options with { Seed = 1 },
         ];
         Assert.All(changed, o => Assert.NotEmpty(Differences(o)));
     }
