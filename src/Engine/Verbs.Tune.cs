@@ -25,7 +25,7 @@ public static partial class Verbs
         }
 
         using var state = new TuneState(AdapterSet.Initial(session.Backend, model.Spec, new LoraConfig(options.Rank, options.Alpha, options.Dropout), roles, options.Seed));
-        using var writer = new AdapterFolderWriter(session.Backend, state.Adapters, model.Spec, options.Model, options.Output, options.Overwrite);
+        using var writer = new AdapterFolderWriter(session.Backend, state.Adapters, model.Spec, model.Checkpoint, options.Output, options.Overwrite);
         var checkpoints = new TuneCheckpoints(session, options.Model, options.Output, RunIdentity.Of(options, model.Checkpoint, data.Train, data.Eval));
         checkpoints.Begin(state, options.Resume, options.Overwrite);
 
@@ -90,7 +90,7 @@ public static partial class Verbs
     public static MergeResult Merge(Session session, MergeOptions options)
     {
         using CausalModel model = Open(session, options.Model);
-        using AdapterSet adapters = AdapterFolder.Read(session, options.Adapter, model.Spec);
+        using AdapterSet adapters = AdapterFolder.Read(session, options.Adapter, model.Spec, model.Checkpoint);
         using var writer = new ModelFolderWriter(session.Backend, model, model.Spec, options.Store, null, options.Output, options.Overwrite);
         session.Phase("merge", model.Spec.Layers.Count);
         writer.WriteAll(session, model, (p, value) =>
