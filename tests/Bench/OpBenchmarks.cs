@@ -10,7 +10,7 @@ namespace NativeEngine.Bench;
 public sealed class OpBenchmarks : IDisposable
 {
     private readonly CpuBackend cpu = new();
-    private Tensor signal = null!, weight = null!, gate = null!, stacked = null!, covariance = null!, queries = null!, attended = null!, token = null!, scores = null!;
+    private Tensor signal = null!, weight = null!, gate = null!, stacked = null!, covariance = null!, queries = null!, attended = null!, logSumExp = null!, gradients = null!, token = null!, scores = null!;
 
     /// <summary>Residual width: heads of 32, an MLP of 8/3 of it.</summary>
     [Params(256, 768)]
@@ -27,9 +27,11 @@ public sealed class OpBenchmarks : IDisposable
         int ffn = Width * 8 / 3;
         (signal, weight, gate, stacked) = (New(Tokens, Width), New(2 * ffn, Width), New(Tokens, ffn), New(Tokens, 2 * ffn));
         (queries, attended) = (New(Tokens, Width), New(Tokens, Width));
+        (logSumExp, gradients) = (cpu.Alloc(DType.F32, new Shape(4, Width / 32, Tokens / 4)), New(Tokens, 3 * Width));
         (token, scores) = (New(1, Width), New(1, 2 * ffn));
         covariance = cpu.Alloc(DType.F64, new Shape(Width, Width));
         cpu.Zero(covariance);
+        Attention();
     }
 
     /// <summary>Frees them.</summary>
@@ -50,14 +52,14 @@ public sealed class OpBenchmarks : IDisposable
 
     /// <summary>Causal attention over four sequences.</summary>
     [Benchmark]
-    public void Attention()
-    {
-        int length = Tokens / 4;
-        var shape = new Shape(4, length, Width);
-        cpu.Attention(
-            attended.Reshape(shape), null, queries.Reshape(shape), signal.Reshape(shape), signal.Reshape(shape), null, null,
-            new AttentionDims(Width / 32, Width / 32, 32, length, 0.17));
-    }
+    public void Attention() =>
+        cpu.Attention(Sequences(attended), logSumExp, Sequences(queries), Sequences(signal), Sequences(signal), null, null, AttentionDims);
+
+    /// <summary>Its gradient: two and a half times the operations.</summary>
+    [Benchmark]
+    public void AttentionBackward() => cpu.AttentionBackward(
+        Sequences(gradients.ColumnRange(0, Width)), Sequences(gradients.ColumnRange(Width, Width)), Sequences(gradients.ColumnRange(2 * Width, Width)),
+        Sequences(queries), Sequences(attended), logSumExp, Sequences(queries), Sequences(signal), Sequences(signal), null, null, AttentionDims);
 
     /// <summary>SiLU of the gate times up.</summary>
     [Benchmark]
@@ -66,6 +68,10 @@ public sealed class OpBenchmarks : IDisposable
     /// <summary>RMSNorm of a batch.</summary>
     [Benchmark]
     public void RmsNorm() => cpu.RmsNorm(attended, signal, null, 1e-5, Width);
+
+    private AttentionDims AttentionDims => new(Width / 32, Width / 32, 32, Tokens / 4, 0.17);
+
+    private Tensor Sequences(Tensor x) => x.Reshape(new Shape(4, Tokens / 4, x.Columns));
 
     private Tensor New(long rows, long columns)
     {

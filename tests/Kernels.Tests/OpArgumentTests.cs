@@ -30,6 +30,10 @@ public sealed class OpArgumentTests
         ["Attention: more queries than keys"] = (Op.Attention, (b, t) => Attend(b, t, new(4, 2, 8, 4, 1), null)),
         ["Attention: more keys than the cache"] = (Op.Attention, (b, t) => Attend(b, t, new(4, 2, 8, 11, 1), null)),
         ["Attention: mask"] = (Op.Attention, (b, t) => Attend(b, t, new(4, 2, 8, 6, 1), t(DType.I32, new(2, 5)))),
+        ["Attention: first"] = (Op.Attention, (b, t) => Attend(b, t, new(4, 2, 8, 6, 1), null, first: t(DType.I32, new(2, 6)))),
+        ["Attention: logSumExp"] = (Op.Attention, (b, t) => Attend(b, t, new(4, 2, 8, 6, 1), null, logSumExp: t(DType.F32, new(2, 5, 4)))),
+        ["AttentionBackward: cache"] = (Op.AttentionBackward, (b, t) => AttendBackward(b, t, 6, new(4, 2, 8, 5, 1))),
+        ["AttentionBackward: logSumExp"] = (Op.AttentionBackward, (b, t) => AttendBackward(b, t, 5, new(2, 1, 16, 5, 1))),
         ["Activate: columns"] = (Op.Activate, (b, t) => b.Activate(t(DType.F32, new(3, 5)), t(DType.F32, new(3, 6)), Activation.Silu)),
         ["ActivateGated: types"] = (Op.ActivateGated, (b, t) =>
             b.ActivateGated(t(DType.F32, new(3, 5)), t(DType.F32, new(3, 5)), t(DType.F64, new(3, 5)), Activation.Silu)),
@@ -107,6 +111,16 @@ public sealed class OpArgumentTests
     }
 
     /// <summary>Two sequences of five queries, four heads of eight, a cache for ten keys of two heads.</summary>
-    private static void Attend(CpuBackend backend, Func<DType, Shape, Tensor> make, AttentionDims dims, Tensor? mask) => backend.Attention(
-        make(DType.F32, new(2, 5, 32)), null, make(DType.F32, new(2, 5, 32)), make(DType.F32, new(2, 10, 16)), make(DType.F32, new(2, 10, 16)), mask, null, dims);
+    private static void Attend(CpuBackend backend, Func<DType, Shape, Tensor> make, AttentionDims dims, Tensor? mask, Tensor? first = null, Tensor? logSumExp = null)
+    {
+        Tensor queries = make(DType.F32, new(2, 5, 32)), keys = make(DType.F32, new(2, 10, 16));
+        backend.Attention(queries, logSumExp, queries, keys, keys, mask, first, dims);
+    }
+
+    /// <summary>Two sequences of five queries, four heads of eight, <paramref name="capacity"/> keys of two heads.</summary>
+    private static void AttendBackward(CpuBackend backend, Func<DType, Shape, Tensor> make, int capacity, AttentionDims dims)
+    {
+        Tensor queries = make(DType.F32, new(2, 5, 32)), keys = make(DType.F32, new(2, capacity, 16)), logSumExp = make(DType.F32, new(2, 4, 5));
+        backend.AttentionBackward(queries, keys, keys, queries, queries, logSumExp, queries, keys, keys, null, null, dims);
+    }
 }

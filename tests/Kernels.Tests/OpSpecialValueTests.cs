@@ -111,6 +111,37 @@ public sealed class OpSpecialValueTests
         Assert.All(OpArena.Values(after)[(blind * 64)..], value => Assert.NotEqual(0, value));
     }
 
+    [Theory]
+    [InlineData(DType.F32, 1)]
+    [InlineData(DType.F32, 300)]
+    [InlineData(DType.F64, 1)]
+    [InlineData(DType.F64, 300)]
+    public void A_sequence_that_sees_no_key_gives_zero_and_has_no_gradient(DType dtype, int length)
+    {
+        var dims = new AttentionDims(4, 2, 16, length, 0.25);
+        using var backend = new CpuBackend(1);
+        using Tensor q = Filled(backend, dtype, new Shape(2, length, 64), 1), k = Filled(backend, dtype, new Shape(2, length, 32), 2);
+        using Tensor v = Filled(backend, dtype, new Shape(2, length, 32), 3), y = backend.Alloc(dtype, q.Shape), dq = backend.Alloc(dtype, q.Shape);
+        using Tensor dk = backend.Alloc(dtype, k.Shape), dv = backend.Alloc(dtype, v.Shape), logSumExp = backend.Alloc(dtype, new Shape(2, 4, length));
+        using Tensor first = backend.Alloc(DType.I32, new Shape(2, length));
+        first.Row<int>(0).Fill(int.MinValue);
+        first.Row<int>(1).Fill(int.MaxValue);
+
+        backend.Attention(y, logSumExp, q, k, v, null, first, dims);
+        backend.AttentionBackward(dq, dk, dv, q, y, logSumExp, q, k, v, null, first, dims);
+
+        foreach (Tensor x in new[] { y, dq, dk, dv })
+        {
+            double[] values = OpArena.Values(x);
+            Assert.All(values, value => Assert.True(double.IsFinite(value)));
+            Assert.All(values[(values.Length / 2)..], value => Assert.Equal(0, value));
+        }
+
+        double[] logs = OpArena.Values(logSumExp);
+        Assert.All(logs[..(logs.Length / 2)], value => Assert.True(double.IsFinite(value)));
+        Assert.All(logs[(logs.Length / 2)..], value => Assert.Equal(double.NegativeInfinity, value));
+    }
+
     private static Tensor Ramp(CpuBackend backend, DType dtype)
     {
         Tensor x = backend.Alloc(dtype, new Shape(3, Columns));

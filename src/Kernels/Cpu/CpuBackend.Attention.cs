@@ -100,8 +100,11 @@ public sealed partial class CpuBackend
 
     private void AttentionBackward<T>(
         Tensor dq, Tensor dk, Tensor dv, Tensor dy, Tensor y, Tensor logSumExp, Tensor q, Tensor k, Tensor v, Tensor? mask, Tensor? first, AttentionDims dims)
-        where T : unmanaged, IFloatingPointIeee754<T> =>
-        team.For(q.Shape[0] * dims.KvHeads, task =>
-            new AttentionGradient<T>(
-                GemmTiles<T>.Best, dq, dk, dv, dy, y, logSumExp, q, k, v, mask, first, dims, task / dims.KvHeads, task % dims.KvHeads).Run());
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        // five products where the forward has two: see AttentionLayout.WorkPerQueryBlock
+        long work = (long)dims.Keys * dims.Keys * (dims.Heads / dims.KvHeads) * dims.HeadDim * 5 / 8;
+        ForRows(q.Shape[0] * dims.KvHeads, work, (from, end) =>
+            new AttentionGradient<T>(GemmTiles<T>.Best, dq, dk, dv, dy, y, logSumExp, q, k, v, mask, first, dims).Run(from, end));
+    }
 }
