@@ -1,0 +1,56 @@
+namespace NativeEngine.Kernels.Interop;
+
+/// <summary>Where the CUDA libraries are looked for, in this order: what the user names, beside the engine, the loader's path, where installers put them.</summary>
+internal sealed class CudaFolders
+{
+    /// <summary>The environment variable with the user's folders, separated as in PATH.</summary>
+    public const string Variable = "NATIVEENGINE_CUDA_DIR";
+
+    // A name with $ is an environment variable, * stands for any folder. pip unpacks CUDA 12 to nvidia/<part>/lib and CUDA 13 to nvidia/cu13/lib.
+    private static readonly string[] Common = OperatingSystem.IsWindows()
+        ? [
+            "$CUDA_PATH/bin/x64", "$CUDA_PATH/bin",
+            "$CONDA_PREFIX/Library/bin", "$CONDA_PREFIX/Lib/site-packages/nvidia/*/bin", "$CONDA_PREFIX/Lib/site-packages/nvidia/*/bin/x86_64",
+            "$VIRTUAL_ENV/Lib/site-packages/nvidia/*/bin", "$VIRTUAL_ENV/Lib/site-packages/nvidia/*/bin/x86_64",
+        ]
+        : [
+            "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib/wsl/lib", "/run/opengl-driver/lib", "/usr/local/nvidia/lib64",
+            "$CUDA_PATH/lib64", "$CUDA_HOME/lib64", "/usr/local/cuda/lib64", "/usr/local/cuda-*/lib64", "/opt/cuda/lib64", "$CONDA_PREFIX/lib",
+            "$VIRTUAL_ENV/lib/python3*/site-packages/nvidia/*/lib", "$CONDA_PREFIX/lib/python3*/site-packages/nvidia/*/lib",
+            "$HOME/.local/lib/python3*/site-packages/nvidia/*/lib", "/usr/local/lib/python3*/*-packages/nvidia/*/lib", "/usr/lib/python3*/*-packages/nvidia/*/lib",
+        ];
+
+    /// <summary>Reads <paramref name="environment"/>; <paramref name="driver"/> is the file name of the driver.</summary>
+    public CudaFolders(Func<string, string?> environment, string driver)
+    {
+        string[] named = Split(environment(Variable));
+        IsClosed = named.Any(folder => File.Exists(Path.Combine(folder, driver)));
+        All = IsClosed
+            ? named
+            : [.. named.Append(AppContext.BaseDirectory).Concat(Split(environment("LD_LIBRARY_PATH"))).Concat(Common.SelectMany(pattern => Expand(pattern, environment))).Distinct()];
+    }
+
+    /// <summary>The folders; those with a pattern exist.</summary>
+    public IReadOnlyList<string> All { get; }
+
+    /// <summary>True when the user's folders hold a driver: then they hold the whole set, and nothing is taken from elsewhere.</summary>
+    public bool IsClosed { get; }
+
+    /// <summary>The folders that <paramref name="pattern"/> stands for; none where its variable is not set.</summary>
+    internal static IEnumerable<string> Expand(string pattern, Func<string, string?> environment)
+    {
+        string[] segments = pattern.Split('/');
+        string? root = segments[0].StartsWith('$') ? environment(segments[0][1..]) : segments[0] + Path.DirectorySeparatorChar;
+        IEnumerable<string> folders = string.IsNullOrEmpty(root) ? [] : [root];
+        foreach (string segment in segments.Skip(1))
+        {
+            folders = segment.Contains('*', StringComparison.Ordinal)
+                ? folders.Where(Directory.Exists).SelectMany(folder => Directory.EnumerateDirectories(folder, segment, new EnumerationOptions()).OrderDescending(StringComparer.Ordinal))
+                : folders.Select(folder => Path.Combine(folder, segment));
+        }
+
+        return folders.Where(Directory.Exists);
+    }
+
+    private static string[] Split(string? path) => path?.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
+}
