@@ -6,8 +6,8 @@ internal sealed class CudaFolders
     /// <summary>The environment variable with the user's folders, separated as in PATH.</summary>
     public const string Variable = "NATIVEENGINE_CUDA_DIR";
 
-    // A name with $ is an environment variable, * stands for any folder. pip unpacks CUDA 12 to nvidia/<part>/lib and CUDA 13 to nvidia/cu13/lib.
-    private static readonly string[] Common = OperatingSystem.IsWindows()
+    /// <summary>Where installers put the libraries: $NAME is an environment variable, * any folder. pip has nvidia/part/lib for CUDA 12 and nvidia/cu13/lib.</summary>
+    public static IReadOnlyList<string> Common { get; } = OperatingSystem.IsWindows()
         ? [
             "$CUDA_PATH/bin/x64", "$CUDA_PATH/bin",
             "$CONDA_PREFIX/Library/bin", "$CONDA_PREFIX/Lib/site-packages/nvidia/*/bin", "$CONDA_PREFIX/Lib/site-packages/nvidia/*/bin/x86_64",
@@ -20,14 +20,14 @@ internal sealed class CudaFolders
             "$HOME/.local/lib/python3*/site-packages/nvidia/*/lib", "/usr/local/lib/python3*/*-packages/nvidia/*/lib", "/usr/lib/python3*/*-packages/nvidia/*/lib",
         ];
 
-    /// <summary>Reads <paramref name="environment"/>; <paramref name="driver"/> is the file name of the driver.</summary>
-    public CudaFolders(Func<string, string?> environment, string driver)
+    /// <summary>Reads <paramref name="environment"/>; <paramref name="driver"/> is the file name of the driver, <paramref name="common"/> the patterns to end with.</summary>
+    public CudaFolders(Func<string, string?> environment, string driver, IReadOnlyList<string> common)
     {
         string[] named = Split(environment(Variable));
         IsClosed = named.Any(folder => File.Exists(Path.Combine(folder, driver)));
         All = IsClosed
             ? named
-            : [.. named.Append(AppContext.BaseDirectory).Concat(Split(environment("LD_LIBRARY_PATH"))).Concat(Common.SelectMany(pattern => Expand(pattern, environment))).Distinct()];
+            : [.. named.Append(AppContext.BaseDirectory).Concat(Split(environment("LD_LIBRARY_PATH"))).Concat(common.SelectMany(pattern => Expand(pattern, environment))).Distinct()];
     }
 
     /// <summary>The folders; those with a pattern exist.</summary>

@@ -17,15 +17,19 @@ internal sealed record LoadedLibrary(nint Handle, string Path, Version? Version)
 /// </summary>
 internal sealed class NativeLibs(CudaFolders folders, ILibraryLoader loader)
 {
+    private const int LastCompiler = 11; // an NVRTC of this release will do where the chosen one has none: its code runs under every later driver
     private static readonly int[] Releases = [13, 12];
-    private static readonly string[] Toolkit = [Libraries.Nvrtc, Libraries.CuBlasLt, Libraries.CuBlas, Libraries.CuSolver];
 
     private readonly Lock guard = new();
     private readonly Dictionary<string, LoadedLibrary> loaded = [];
     private int? release;
 
+    /// <summary>The libraries that come with a CUDA release, apart from the driver.</summary>
+    public static IReadOnlyList<string> Toolkit { get; } = [Libraries.Nvrtc, Libraries.CuBlasLt, Libraries.CuBlas, Libraries.CuSolver];
+
     /// <summary>Those of this process.</summary>
-    public static NativeLibs Process { get; } = new(new CudaFolders(Environment.GetEnvironmentVariable, NamesOf(Libraries.Driver).Single().Name), new LibraryLoader());
+    public static NativeLibs Process { get; } = new(
+        new CudaFolders(Environment.GetEnvironmentVariable, NamesOf(Libraries.Driver).Single().Name, CudaFolders.Common), new LibraryLoader());
 
     [ModuleInitializer]
     [SuppressMessage("Usage", "CA2255", Justification = "the imports of this assembly must never be resolved by the rules of .NET")]
@@ -60,7 +64,7 @@ internal sealed class NativeLibs(CudaFolders folders, ILibraryLoader loader)
     private LoadedLibrary? Open(string library, List<string> reasons)
     {
         int? chosen = Toolkit.Contains(library) ? release ??= Choose(reasons) : 0;
-        foreach (LibraryFile file in NamesOf(library).Where(file => file.Release == chosen || (library == Libraries.Nvrtc && (chosen is null || file.Release == 11))))
+        foreach (LibraryFile file in NamesOf(library).Where(file => file.Release == chosen || (library == Libraries.Nvrtc && (chosen is null || file.Release == LastCompiler))))
         {
             string[] paths = [.. Paths(file)];
             if (paths.Length == 0)
@@ -109,21 +113,22 @@ internal sealed class NativeLibs(CudaFolders folders, ILibraryLoader loader)
     private int? Choose(List<string> reasons)
     {
         Version? driver = TryLoad(Libraries.Driver, [])?.Version;
+        List<string> refused = [];
         foreach (int candidate in Releases)
         {
             string[] missing =
             [
                 .. Toolkit
-                    .Where(library => !NamesOf(library).Any(file => (file.Release == candidate || file.Release == 11) && IsThere(file)))
+                    .Where(library => !NamesOf(library).Any(file => (file.Release == candidate || file.Release == LastCompiler) && IsThere(file)))
                     .Select(library => NamesOf(library).First(file => file.Release == candidate).Name),
             ];
             if (missing.Length > 0)
             {
-                reasons.Add($"CUDA {candidate}: {string.Join(", ", missing)} not found");
+                refused.Add($"CUDA {candidate}: {string.Join(", ", missing)} not found");
             }
             else if (driver?.Major < candidate)
             {
-                reasons.Add($"CUDA {candidate}: the driver is for CUDA {driver}");
+                refused.Add($"CUDA {candidate}: the driver is for CUDA {driver}");
             }
             else
             {
@@ -131,6 +136,7 @@ internal sealed class NativeLibs(CudaFolders folders, ILibraryLoader loader)
             }
         }
 
+        reasons.AddRange(refused);
         return null;
     }
 

@@ -108,6 +108,11 @@ internal readonly record struct Status(int Value, string Name, string? Text, Ver
 
     private static unsafe string? DriverText(CUresult status, bool name)
     {
+        if (NativeLibs.Process.TryLoad(Libraries.Driver, []) is null)
+        {
+            return null;
+        }
+
         byte* text = null;
         CUresult found = name ? Cuda.cuGetErrorName(status, &text) : Cuda.cuGetErrorString(status, &text);
         return found == CUDA_SUCCESS ? Marshal.PtrToStringUTF8((nint)text) : null;
