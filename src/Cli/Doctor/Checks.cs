@@ -37,7 +37,8 @@ internal static class Checks
     // No GPU is no fault: the engine runs on the CPU.
     internal static IEnumerable<Check> Cuda(CudaProbe probe) =>
     [
-        .. probe.Libraries.Where(library => library.Problem is null).Select(library => new Check($"cuda {library.Name}", $"{library.Version}, {library.Path}")),
+        .. probe.Libraries.Where(library => library.Problem is null)
+            .Select(library => new Check($"cuda {library.Name}", $"{library.Version}, {library.Path}")),
         .. probe.Devices.Select(device => new Check(
             device.Name,
             $"{device.Model}, compute capability {device.ComputeCapability}, {Format.Bytes(device.MemoryBytes)}, "

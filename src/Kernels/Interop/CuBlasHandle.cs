@@ -14,11 +14,13 @@ internal sealed unsafe class CuBlasHandle : CudaHandle
         this.workspace = workspace;
         nint created;
         Gate.Check(cublasCreate_v2(&created));
-        Own(created);
-        Gate.Check(cublasSetStream_v2(handle, stream.Handle));
-        Gate.Check(cublasSetWorkspace_v2(handle, workspace.Handle, (nuint)workspace.Bytes), $"{workspace.Bytes:N0} bytes");
-        Gate.Check(cublasSetAtomicsMode(handle, cublasAtomicsMode_t.CUBLAS_ATOMICS_NOT_ALLOWED));
-        Gate.Check(cublasSetMathMode(handle, cublasMath_t.CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION));
+        Own(created, () =>
+        {
+            Gate.Check(cublasSetStream_v2(handle, stream.Handle));
+            Gate.Check(cublasSetWorkspace_v2(handle, workspace.Handle, (nuint)workspace.Bytes), $"{workspace.Bytes:N0} bytes");
+            Gate.Check(cublasSetAtomicsMode(handle, cublasAtomicsMode_t.CUBLAS_ATOMICS_NOT_ALLOWED));
+            Gate.Check(cublasSetMathMode(handle, cublasMath_t.CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION));
+        });
     }
 
     /// <summary>c = alpha op(a) op(b) + beta c, for every matrix of a batch; op transposes where asked. (m,n) (m,k) (k,n)</summary>
@@ -39,7 +41,8 @@ internal sealed unsafe class CuBlasHandle : CudaHandle
     public void Syrk(DeviceMatrix c, DeviceMatrix a, bool transpose, long n, long k, double alpha, double beta)
     {
         Gate.Check(
-            cublasDsyrk_v2_64(handle, cublasFillMode_t.CUBLAS_FILL_MODE_LOWER, Operation(transpose), n, k, &alpha, a.Address, a.Stride, &beta, c.Address, c.Stride),
+            cublasDsyrk_v2_64(
+                handle, cublasFillMode_t.CUBLAS_FILL_MODE_LOWER, Operation(transpose), n, k, &alpha, a.Address, a.Stride, &beta, c.Address, c.Stride),
             $"{n} x {n} x {k}");
         GC.KeepAlive(workspace);
     }

@@ -4,9 +4,19 @@ using static NativeEngine.Kernels.Interop.Native.CuBlasLt;
 namespace NativeEngine.Kernels.Interop;
 
 /// <summary>How a product is calculated: chosen once per shape, used as often as the shape returns.</summary>
-/// <param name="Algorithm">cuBLASLt's own description</param>
-/// <param name="WorkspaceBytes">what it needs</param>
-internal readonly record struct MatmulAlgorithm(cublasLtMatmulAlgo_t Algorithm, long WorkspaceBytes);
+internal readonly struct MatmulAlgorithm(cublasLtMatmulAlgo_t algorithm, long workspaceBytes)
+{
+    /// <summary>cuBLASLt's own description.</summary>
+    public cublasLtMatmulAlgo_t Algorithm { get; } = algorithm;
+
+    /// <summary>What it needs.</summary>
+    public long WorkspaceBytes { get; } = workspaceBytes;
+}
+
+/// <summary>A matrix of a product.</summary>
+/// <param name="Address">on the device</param>
+/// <param name="Layout">its shape and type</param>
+internal readonly record struct MatmulOperand(nint Address, MatrixLayout Layout);
 
 /// <summary>cuBLASLt: products whose algorithm is chosen apart from their run. Column-major.</summary>
 internal sealed unsafe class CuBlasLtHandle : CudaHandle
@@ -40,25 +50,25 @@ internal sealed unsafe class CuBlasLtHandle : CudaHandle
 
     /// <summary>d = alpha op(a) op(b) + beta c; d may be c.</summary>
     /// <param name="stream">where it runs</param>
-    /// <param name="product">operations, types, epilogue</param>
-    /// <param name="d">address and layout of the result</param>
-    /// <param name="a">address and layout of the left factor</param>
-    /// <param name="b">address and layout of the right factor</param>
-    /// <param name="c">address and layout of what is added</param>
+    /// <param name="product">operations, types, bias</param>
+    /// <param name="d">the result</param>
+    /// <param name="a">left factor</param>
+    /// <param name="b">right factor</param>
+    /// <param name="c">what is added; not read where beta is 0</param>
     /// <param name="alpha">factor of the product</param>
-    /// <param name="beta">factor of c; c is not read where it is 0</param>
+    /// <param name="beta">factor of c</param>
     /// <param name="algorithm">from <see cref="Choose"/> for these layouts</param>
-    /// <param name="workspace">at least what the algorithm needs, and used by nothing else on another stream</param>
+    /// <param name="workspace">at least what the algorithm needs; not used on another stream at the same time</param>
     public void Matmul(
-        CudaStream stream, MatmulDescriptor product, (nint Address, MatrixLayout Layout) d, (nint Address, MatrixLayout Layout) a, (nint Address, MatrixLayout Layout) b,
-        (nint Address, MatrixLayout Layout) c, double alpha, double beta, MatmulAlgorithm algorithm, DeviceMemory workspace)
+        CudaStream stream, MatmulDescriptor product, MatmulOperand d, MatmulOperand a, MatmulOperand b, MatmulOperand c, double alpha, double beta,
+        MatmulAlgorithm algorithm, DeviceMemory workspace)
     {
         (Factor scaleA, Factor scaleC) = (new(alpha, product.Result), new(beta, product.Result));
         cublasLtMatmulAlgo_t chosen = algorithm.Algorithm;
         Gate.Check(
             cublasLtMatmul(
-                handle, product.Handle, &scaleA, a.Address, a.Layout.Handle, b.Address, b.Layout.Handle, &scaleC, c.Address, c.Layout.Handle, d.Address, d.Layout.Handle,
-                &chosen, workspace.Handle, (nuint)workspace.Bytes, stream.Handle),
+                handle, product.Handle, &scaleA, a.Address, a.Layout.Handle, b.Address, b.Layout.Handle, &scaleC, c.Address, c.Layout.Handle,
+                d.Address, d.Layout.Handle, &chosen, workspace.Handle, (nuint)workspace.Bytes, stream.Handle),
             $"{a.Layout} x {b.Layout} to {d.Layout}");
         KeepAlive(product, a.Layout, b.Layout, c.Layout, d.Layout);
         GC.KeepAlive(workspace);

@@ -1,6 +1,6 @@
 using NativeEngine.Kernels.Interop.Native;
-using static NativeEngine.Kernels.Interop.Native.CuSolver;
 using static NativeEngine.Kernels.Interop.Native.cublasFillMode_t;
+using static NativeEngine.Kernels.Interop.Native.CuSolver;
 
 namespace NativeEngine.Kernels.Interop;
 
@@ -16,17 +16,21 @@ internal readonly record struct SolverWorkspace(long DeviceBytes, long HostBytes
 internal sealed unsafe class CuSolverHandle : CudaHandle
 {
     private const cudaDataType F64 = cudaDataType.CUDA_R_64F;
-    private readonly nint parameters;
+    private const cusolverEigMode_t Vectors = cusolverEigMode_t.CUSOLVER_EIG_MODE_VECTOR;
+    private nint parameters;
 
     /// <summary>Runs on <paramref name="stream"/>.</summary>
     public CuSolverHandle(CudaStream stream) : base(stream)
     {
-        nint created, options;
+        nint created;
         Gate.Check(cusolverDnCreate(&created));
-        Own(created);
-        Gate.Check(cusolverDnSetStream(handle, stream.Handle));
-        Gate.Check(cusolverDnCreateParams(&options));
-        parameters = options;
+        Own(created, () =>
+        {
+            nint options;
+            Gate.Check(cusolverDnSetStream(handle, stream.Handle));
+            Gate.Check(cusolverDnCreateParams(&options));
+            parameters = options;
+        });
     }
 
     /// <summary>What <see cref="SymEig"/> needs for n x n.</summary>
@@ -35,7 +39,7 @@ internal sealed unsafe class CuSolverHandle : CudaHandle
         nuint device, host;
         Gate.Check(
             cusolverDnXsyevd_bufferSize(
-                handle, parameters, cusolverEigMode_t.CUSOLVER_EIG_MODE_VECTOR, CUBLAS_FILL_MODE_LOWER, n, F64, a.Address, a.Stride, F64, values, F64, &device, &host),
+                handle, parameters, Vectors, CUBLAS_FILL_MODE_LOWER, n, F64, a.Address, a.Stride, F64, values, F64, &device, &host),
             $"n {n}");
         return new((long)device, (long)host);
     }
@@ -43,7 +47,7 @@ internal sealed unsafe class CuSolverHandle : CudaHandle
     /// <summary>Eigenvalues of the symmetric matrix in the lower triangle of <paramref name="a"/>, ascending; a becomes the eigenvectors, as columns.</summary>
     public void SymEig(DeviceMatrix a, nint values, long n, nint device, nint host, SolverWorkspace workspace, nint info) => Gate.Check(
         cusolverDnXsyevd(
-            handle, parameters, cusolverEigMode_t.CUSOLVER_EIG_MODE_VECTOR, CUBLAS_FILL_MODE_LOWER, n, F64, a.Address, a.Stride, F64, values, F64,
+            handle, parameters, Vectors, CUBLAS_FILL_MODE_LOWER, n, F64, a.Address, a.Stride, F64, values, F64,
             device, (nuint)workspace.DeviceBytes, (void*)host, (nuint)workspace.HostBytes, info),
         $"n {n}");
 
@@ -77,11 +81,13 @@ internal sealed unsafe class CuSolverHandle : CudaHandle
     {
         Gate.Check(
             cusolverDnXgeqrf(
-                handle, parameters, n, n, F64, a.Address, a.Stride, F64, tau, F64, device, (nuint)workspace.DeviceBytes, (void*)host, (nuint)workspace.HostBytes, info),
+                handle, parameters, n, n, F64, a.Address, a.Stride, F64, tau, F64,
+                device, (nuint)workspace.DeviceBytes, (void*)host, (nuint)workspace.HostBytes, info),
             $"n {n}");
         Gate.Check(
             cusolverDnDorgqr(
-                handle, checked((int)n), (int)n, (int)n, a.Address, checked((int)a.Stride), tau, device, checked((int)(workspace.DeviceBytes / sizeof(double))), info),
+                handle, checked((int)n), (int)n, (int)n, a.Address, checked((int)a.Stride), tau,
+                device, checked((int)(workspace.DeviceBytes / sizeof(double))), info),
             $"n {n}");
     }
 

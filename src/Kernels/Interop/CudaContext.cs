@@ -1,7 +1,7 @@
-using System.Text;
+using System.Runtime.InteropServices;
+using NativeEngine.Kernels.Interop.Native;
 using static NativeEngine.Kernels.Interop.Native.Cuda;
 using static NativeEngine.Kernels.Interop.Native.CUdevice_attribute;
-using NativeEngine.Kernels.Interop.Native;
 
 namespace NativeEngine.Kernels.Interop;
 
@@ -16,10 +16,10 @@ internal sealed unsafe class CudaContext : CudaHandle
     {
         Name = $"cuda:{ordinal}";
         device = Device(ordinal);
+        ComputeCapability = CapabilityOf(device);
         nint context;
         Gate.Open.Check(cuDevicePrimaryCtxRetain(&context, device), $"device {ordinal}");
         Own(context);
-        ComputeCapability = CapabilityOf(device);
     }
 
     /// <inheritdoc/>
@@ -61,7 +61,7 @@ internal sealed unsafe class CudaContext : CudaHandle
         nuint bytes;
         Gate.Open.Check(cuDeviceGetName(name, Length, device));
         Gate.Open.Check(cuDeviceTotalMem_v2(&bytes, device));
-        return (Encoding.UTF8.GetString(new ReadOnlySpan<byte>(name, Length).Slice(0, new ReadOnlySpan<byte>(name, Length).IndexOf((byte)0))), CapabilityOf(device), (long)bytes);
+        return (Marshal.PtrToStringUTF8((nint)name)!, CapabilityOf(device), (long)bytes);
     }
 
     /// <summary>Bytes of device memory that are free, and all of them.</summary>

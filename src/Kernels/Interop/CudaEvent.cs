@@ -1,4 +1,3 @@
-using NativeEngine.Kernels.Interop.Native;
 using static NativeEngine.Kernels.Interop.Native.Cuda;
 
 namespace NativeEngine.Kernels.Interop;
@@ -15,21 +14,7 @@ internal sealed unsafe class CudaEvent : CudaHandle
     }
 
     /// <summary>True when the stream has come past the mark.</summary>
-    public bool IsReached
-    {
-        get
-        {
-            Gate gate = Gate;
-            CUresult status = cuEventQuery(handle);
-            if (status == CUresult.CUDA_ERROR_NOT_READY)
-            {
-                return false;
-            }
-
-            gate.Check(status, nameof(cuEventQuery));
-            return true;
-        }
-    }
+    public bool IsReached => Gate.IsReady(cuEventQuery(handle));
 
     /// <summary>Sets the mark behind what was put on <paramref name="stream"/> so far.</summary>
     public void Record(CudaStream stream)

@@ -10,7 +10,7 @@ internal abstract class CudaHandle : SafeHandle
 {
     private readonly CudaHandle? parent;
 
-    /// <summary>A handle that owns nothing yet; a constructor that fails before <see cref="Own"/> leaves nothing behind.</summary>
+    /// <summary>A handle that owns nothing yet, and holds nothing: a constructor that fails before <see cref="Own"/> leaves nothing behind.</summary>
     protected CudaHandle(CudaHandle? parent) : base(0, ownsHandle: true)
     {
         ObjectDisposedException.ThrowIf(parent is { IsClosed: true }, parent!);
@@ -36,12 +36,21 @@ internal abstract class CudaHandle : SafeHandle
     /// <summary>The way to native calls about this object.</summary>
     protected Gate Gate => Gate.Of(this);
 
-    /// <summary>Takes over what was created, and holds the parent from now on.</summary>
-    protected void Own(nint created)
+    /// <summary>Takes over what was created and holds the parent from now on, then sets it up; what cannot be set up is given back at once.</summary>
+    protected void Own(nint created, Action? setUp = null)
     {
         bool held = false;
         parent?.DangerousAddRef(ref held);
         SetHandle(created);
+        try
+        {
+            setUp?.Invoke();
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>Gives the native object back; false when that failed. Must not throw.</summary>

@@ -10,8 +10,8 @@ namespace NativeEngine.Kernels.Interop;
 internal readonly record struct PitchedRows(nint Address, long Pitch, bool OnDevice);
 
 /// <summary>
-/// Work that runs in order. It does not wait for the default stream. Copies are asynchronous with pinned memory: neither side may be touched before the stream
-/// has come that far.
+/// Work that runs in order, without waiting for the default stream. Copies from and to pinned memory are asynchronous: neither side may be
+/// touched before the stream has come that far.
 /// </summary>
 internal sealed unsafe class CudaStream : CudaHandle
 {
@@ -24,21 +24,7 @@ internal sealed unsafe class CudaStream : CudaHandle
     }
 
     /// <summary>True when nothing is left to do.</summary>
-    public bool IsIdle
-    {
-        get
-        {
-            Gate gate = Gate;
-            CUresult status = cuStreamQuery(handle);
-            if (status == CUresult.CUDA_ERROR_NOT_READY)
-            {
-                return false;
-            }
-
-            gate.Check(status, nameof(cuStreamQuery));
-            return true;
-        }
-    }
+    public bool IsIdle => Gate.IsReady(cuStreamQuery(handle));
 
     /// <summary>Waits until nothing is left to do.</summary>
     public void Synchronize() => Gate.Check(cuStreamSynchronize(handle));

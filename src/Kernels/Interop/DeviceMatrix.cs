@@ -48,7 +48,8 @@ internal readonly struct Factor
     }
 
     /// <summary>What a result of <paramref name="dtype"/> is summed in.</summary>
-    public static cublasComputeType_t ComputeType(DType dtype) => dtype == DType.F64 ? cublasComputeType_t.CUBLAS_COMPUTE_64F : cublasComputeType_t.CUBLAS_COMPUTE_32F;
+    public static cublasComputeType_t ComputeType(DType dtype) =>
+        dtype == DType.F64 ? cublasComputeType_t.CUBLAS_COMPUTE_64F : cublasComputeType_t.CUBLAS_COMPUTE_32F;
 
     /// <summary>The type that factors have then.</summary>
     public static cudaDataType ScaleType(DType dtype) => dtype == DType.F64 ? cudaDataType.CUDA_R_64F : cudaDataType.CUDA_R_32F;

@@ -64,13 +64,26 @@ internal readonly struct Gate
     }
 
     /// <summary>The same, with sizes and shapes for the message.</summary>
-    public void Check<T>(T status, [InterpolatedStringHandlerArgument(nameof(status))] ref Facts<T> facts, [CallerArgumentExpression(nameof(status))] string call = "")
+    public void Check<T>(
+        T status, [InterpolatedStringHandlerArgument(nameof(status))] ref Facts<T> facts, [CallerArgumentExpression(nameof(status))] string call = "")
         where T : unmanaged, Enum
     {
         if (Failed(status))
         {
             throw Error(status, call, facts.ToText());
         }
+    }
+
+    /// <summary>Whether what was asked for has happened; throws unless the answer is yes or not yet.</summary>
+    public bool IsReady(CUresult status, [CallerArgumentExpression(nameof(status))] string call = "")
+    {
+        if (status == CUresult.CUDA_ERROR_NOT_READY)
+        {
+            return false;
+        }
+
+        Check(status, call);
+        return true;
     }
 
     /// <summary>The exception for a status; latches a fault.</summary>

@@ -65,8 +65,9 @@ internal sealed unsafe class LibraryLoader : ILibraryLoader
 
     public string Locate(string file)
     {
-        string soname = file.Split(".so", 2)[0] + ".so"; // the module is what the link points to: libcuda.so.1 is libcuda.so.580.65
+        string stem = file.Split(".so", 2)[0] + ".so"; // on Linux the module is what a link points to: libcuda.so.1 is libcuda.so.580.65
         using Process self = Process.GetCurrentProcess();
-        return self.Modules.Cast<ProcessModule>().FirstOrDefault(module => module.ModuleName == file || module.ModuleName.StartsWith(soname, StringComparison.Ordinal))?.FileName ?? file;
+        return self.Modules.Cast<ProcessModule>()
+            .FirstOrDefault(module => module.ModuleName == file || module.ModuleName.StartsWith(stem, StringComparison.Ordinal))?.FileName ?? file;
     }
 }

@@ -14,10 +14,12 @@ internal sealed unsafe class MatmulDescriptor : CudaHandle
     {
         nint created;
         Gate.Check(cublasLtMatmulDescCreate(&created, Factor.ComputeType(result), Factor.ScaleType(result)));
-        Own(created);
         Result = result;
-        Set(CUBLASLT_MATMUL_DESC_TRANSA, transposeA ? cublasOperation_t.CUBLAS_OP_T : cublasOperation_t.CUBLAS_OP_N);
-        Set(CUBLASLT_MATMUL_DESC_TRANSB, transposeB ? cublasOperation_t.CUBLAS_OP_T : cublasOperation_t.CUBLAS_OP_N);
+        Own(created, () =>
+        {
+            Set(CUBLASLT_MATMUL_DESC_TRANSA, transposeA ? cublasOperation_t.CUBLAS_OP_T : cublasOperation_t.CUBLAS_OP_N);
+            Set(CUBLASLT_MATMUL_DESC_TRANSB, transposeB ? cublasOperation_t.CUBLAS_OP_T : cublasOperation_t.CUBLAS_OP_N);
+        });
     }
 
     /// <summary>Type of the result.</summary>
@@ -43,18 +45,18 @@ internal sealed unsafe class MatrixLayout : CudaHandle
 {
     private readonly string text;
 
-    /// <summary><paramref name="batch"/> matrices of <paramref name="rows"/> x <paramref name="columns"/>, with the strides of <paramref name="matrix"/>.</summary>
+    /// <summary><paramref name="batch"/> matrices of rows x columns, with the strides of <paramref name="matrix"/>.</summary>
     public MatrixLayout(CuBlasLtHandle lt, DeviceMatrix matrix, long rows, long columns, int batch = 1) : base(lt)
     {
         nint created;
         text = $"{matrix.DType}({rows},{columns})";
-        Gate.Check(cublasLtMatrixLayoutCreate(&created, matrix.Type, checked((ulong)rows), checked((ulong)columns), matrix.Stride), $"{text}, stride {matrix.Stride}");
-        Own(created);
-        if (batch > 1)
+        Gate.Check(
+            cublasLtMatrixLayoutCreate(&created, matrix.Type, checked((ulong)rows), checked((ulong)columns), matrix.Stride), $"{text}, stride {matrix.Stride}");
+        Own(created, () =>
         {
             Set(CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, batch);
             Set(CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, matrix.BatchStride);
-        }
+        });
     }
 
     /// <inheritdoc/>
@@ -75,12 +77,14 @@ internal sealed unsafe class MatmulPreference : CudaHandle
     {
         nint created;
         Gate.Check(cublasLtMatmulPreferenceCreate(&created));
-        Own(created);
-        Set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, checked((nuint)workspaceBytes));
-        Set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignmentA);
-        Set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignmentB);
-        Set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignmentC);
-        Set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignmentD);
+        Own(created, () =>
+        {
+            Set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, checked((nuint)workspaceBytes));
+            Set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignmentA);
+            Set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignmentB);
+            Set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignmentC);
+            Set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignmentD);
+        });
     }
 
     /// <inheritdoc/>

@@ -64,7 +64,7 @@ internal sealed class NativeLibs(CudaFolders folders, ILibraryLoader loader)
     private LoadedLibrary? Open(string library, List<string> reasons)
     {
         int? chosen = Toolkit.Contains(library) ? release ??= Choose(reasons) : 0;
-        foreach (LibraryFile file in NamesOf(library).Where(file => file.Release == chosen || (library == Libraries.Nvrtc && (chosen is null || file.Release == LastCompiler))))
+        foreach (LibraryFile file in NamesOf(library).Where(IsCandidate))
         {
             string[] paths = [.. Paths(file)];
             if (paths.Length == 0)
@@ -82,6 +82,8 @@ internal sealed class NativeLibs(CudaFolders folders, ILibraryLoader loader)
         }
 
         return null;
+
+        bool IsCandidate(LibraryFile file) => file.Release == chosen || (library == Libraries.Nvrtc && (chosen is null || file.Release == LastCompiler));
     }
 
     private LoadedLibrary? Open(LibraryFile file, string path, List<string> reasons)
@@ -101,7 +103,11 @@ internal sealed class NativeLibs(CudaFolders folders, ILibraryLoader loader)
             loader.Free(handle);
             reasons.Add($"{path} is version {version}, not {file.Oldest!.Major}.x from {file.Oldest} on");
         }
-        catch (Exception e) when (e is DllNotFoundException or EntryPointNotFoundException or BadImageFormatException)
+        catch (EntryPointNotFoundException e)
+        {
+            reasons.Add($"{path} is not {file.Library}: {e.Message}");
+        }
+        catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
         {
             reasons.Add(Reason(e));
         }
@@ -164,12 +170,14 @@ internal sealed class NativeLibs(CudaFolders folders, ILibraryLoader loader)
         }
     }
 
-    /// <summary>NVRTC opens its built-in functions by name at the first compile, which only finds them where the system looks or when they are loaded.</summary>
+    /// <summary>NVRTC opens its built-in functions by name at the first compile, and finds them where the system looks or when they are loaded.</summary>
     private void PreloadBuiltins(LibraryFile file, string path, Version? version)
     {
         if (file.Library == Libraries.Nvrtc && version is not null)
         {
-            string name = OperatingSystem.IsWindows() ? $"nvrtc-builtins64_{version.Major}{version.Minor}.dll" : $"libnvrtc-builtins.so.{version.Major}.{version.Minor}";
+            string name = OperatingSystem.IsWindows()
+                ? $"nvrtc-builtins64_{version.Major}{version.Minor}.dll"
+                : $"libnvrtc-builtins.so.{version.Major}.{version.Minor}";
             TryPreload(Path.Combine(Path.GetDirectoryName(path) ?? "", name));
         }
     }

@@ -70,7 +70,8 @@ internal readonly record struct Status(int Value, string Name, string? Text, Ver
     private static Verdict Judge(cublasStatus_t status) => status switch
     {
         cublasStatus_t.CUBLAS_STATUS_ALLOC_FAILED => Verdict.OutOfMemory,
-        cublasStatus_t.CUBLAS_STATUS_NOT_INITIALIZED or cublasStatus_t.CUBLAS_STATUS_ARCH_MISMATCH or cublasStatus_t.CUBLAS_STATUS_LICENSE_ERROR => Verdict.Unusable,
+        cublasStatus_t.CUBLAS_STATUS_NOT_INITIALIZED or cublasStatus_t.CUBLAS_STATUS_ARCH_MISMATCH
+            or cublasStatus_t.CUBLAS_STATUS_LICENSE_ERROR => Verdict.Unusable,
         cublasStatus_t.CUBLAS_STATUS_INVALID_VALUE or cublasStatus_t.CUBLAS_STATUS_NOT_SUPPORTED => Verdict.Defect,
         _ => Verdict.Failed,
     };

@@ -57,6 +57,16 @@ public sealed class HandleTests : IDisposable
     }
 
     [Fact]
+    public void What_cannot_be_set_up_is_given_back_at_once()
+    {
+        Item context = new("context", null, released);
+        Assert.Throws<InvalidOperationException>(() => new Item("blas", context, released, setUp: () => throw new InvalidOperationException("refused")));
+        Assert.Equal(["blas"], released);
+        context.Dispose();
+        Assert.Equal(["blas", "context"], released);
+    }
+
+    [Fact]
     public void A_disposed_handle_is_refused()
     {
         Item context = new("context", null, released);
@@ -103,10 +113,10 @@ public sealed class HandleTests : IDisposable
         private readonly string name;
         private readonly List<string> released;
 
-        public Item(string name, Item? parent, List<string> released, bool create = true) : base(parent)
+        public Item(string name, Item? parent, List<string> released, bool create = true, Action? setUp = null) : base(parent)
         {
             (this.name, this.released) = (name, released);
-            Own(create ? 1 : throw new InvalidOperationException("refused"));
+            Own(create ? 1 : throw new InvalidOperationException("refused"), setUp);
         }
 
         public CUresult Result { get; init; }

@@ -62,7 +62,8 @@ public sealed class MathLibraryTests
         MatmulAlgorithm? algorithm = lt.Choose(product, layout, layout, layout, layout, preference);
         Assert.NotNull(algorithm);
         Assert.InRange(algorithm.Value.WorkspaceBytes, 0, workspace.Bytes);
-        lt.Matmul(gpu.Stream, product, (c.Address, layout), (a.Address, layout), (a.Address, layout), (c.Address, layout), 1, 0, algorithm.Value, workspace);
+        (MatmulOperand factor, MatmulOperand result) = (new(a.Address, layout), new(c.Address, layout));
+        lt.Matmul(gpu.Stream, product, result, factor, factor, result, alpha: 1, beta: 0, algorithm.Value, workspace);
         float[] expected = new float[N * N];
         for (int column = 0; column < N; column++)
         {

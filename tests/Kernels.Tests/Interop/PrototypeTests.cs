@@ -2,6 +2,7 @@ using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using NativeEngine.Kernels.Interop.Native;
+using NativeEngine.Testing;
 
 namespace NativeEngine.Kernels.Tests.Interop;
 
@@ -25,6 +26,14 @@ public sealed class PrototypeTests
         // Where a parameter had to be converted, the import would be a managed method around another one.
         Assert.All(Declarations.Imports, import => Assert.True(import.Attributes.HasFlag(MethodAttributes.PinvokeImpl), import.Name));
         Assert.All(Declarations.Imports, import => Assert.Equal(import.Name, import.GetCustomAttribute<DllImportAttribute>()!.EntryPoint));
+    }
+
+    [Fact]
+    public void Nothing_outside_the_bindings_calls_a_library_itself()
+    {
+        string own = Path.Combine("src", "Kernels", "Interop");
+        Assert.DoesNotContain(Directory.EnumerateFiles(Path.Combine(Shared.Root, "src"), "*.cs", SearchOption.AllDirectories)
+, file => !file.Contains(own, StringComparison.Ordinal) && File.ReadAllText(file).Contains("Interop.Native", StringComparison.Ordinal));
     }
 
     [SkippableFact]
