@@ -47,7 +47,7 @@ public enum ExitCode
 }
 
 /// <summary>
-/// The only exception the engine throws for something its user can change: what, where, found, allowed, what to do.
+/// What the engine throws for something its user can change, and nothing else: what, where, found, allowed, what to do.
 /// The code is <c>NE</c>, the exit code, and three digits: NE3007 ends the process with 3.
 /// </summary>
 public class EngineException : Exception

@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using NativeEngine.Kernels.Interop.Native;
@@ -115,7 +114,6 @@ internal readonly struct Gate
 
 /// <summary>An interpolated string that is only put together when <c>status</c> is a failure.</summary>
 [InterpolatedStringHandler]
-[SuppressMessage("Performance", "CA1815", Justification = "never compared")]
 internal ref struct Facts<T> where T : unmanaged, Enum
 {
     private DefaultInterpolatedStringHandler text;
