@@ -1,7 +1,5 @@
 using System.Text;
-using NativeEngine.Kernels.Interop.Native;
 using static NativeEngine.Kernels.Interop.Native.Cuda;
-using static NativeEngine.Kernels.Interop.Native.CUfunction_attribute;
 
 namespace NativeEngine.Kernels.Interop;
 
