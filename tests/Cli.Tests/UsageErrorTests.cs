@@ -1,3 +1,5 @@
+using NativeEngine.Kernels;
+
 namespace NativeEngine.Cli.Tests;
 
 public sealed class UsageErrorTests
@@ -119,6 +121,13 @@ public sealed class UsageErrorTests
         Assert.StartsWith($"error {code}: ", outcome.Error, StringComparison.Ordinal);
         Assert.Contains(option, outcome.Error, StringComparison.Ordinal);
         Assert.Empty(outcome.Out);
+    }
+
+    [Fact]
+    public void A_device_that_is_not_usable_says_why()
+    {
+        string why = CudaProbe.Run() is { Devices.Count: 0 } probe ? probe.Problem! : "this build has no CUDA back-end";
+        Assert.StartsWith($"error NE8001: device 'cuda:0' is not usable: {why} (", Cli.Run("inspect m --device cuda:0").Error, StringComparison.Ordinal);
     }
 
     [Fact]
