@@ -35,17 +35,13 @@ public static partial class Verbs
         session.Phase("tune", plan.Steps);
         try
         {
+            EvaluateWhereDue(); // a run that is resumed may have stopped in the middle of it
             while (state.Step < plan.Steps && !StopsEarly(state, options))
             {
                 TrainingExample[] batch = [.. plan.Batch(state.Step).ToArray().Select(i => data.Train[i])];
                 double loss = trainer.Step([.. collator.Collate(batch)], rates.At(state.Step));
                 tokens += batch.Sum(e => (long)e.Ids.Length);
-                bool last = state.Step == plan.Steps;
-                if (data.Eval.Count > 0 && (state.Step % options.EvalEvery == 0 || last))
-                {
-                    state.AddEvaluation(trainer.Evaluate(collator.Collate(data.Eval)));
-                }
-
+                EvaluateWhereDue();
                 string measured = state.Evaluations is [.., { } e] ? FormattableString.Invariant($", held out {e.Loss:0.0000}") : "";
                 session.Reporter.Step(state.Step, FormattableString.Invariant($"loss {loss:0.0000}{measured}, {tokens / Stopwatch.GetElapsedTime(start).TotalSeconds:N0} tokens/s"));
                 if (checkpoints.IsDue)
@@ -84,6 +80,15 @@ public static partial class Verbs
             Phases = session.Phases,
             Tokenizer = data.TokenizerName,
         };
+
+        void EvaluateWhereDue()
+        {
+            bool due = state.Step > 0 && (state.Step % options.EvalEvery == 0 || state.Step == plan.Steps);
+            if (due && data.Eval.Count > 0 && !state.IsEvaluated)
+            {
+                state.AddEvaluation(trainer.Evaluate(collator.Collate(data.Eval)));
+            }
+        }
     }
 
     /// <summary>Adds an adapter to the weights of its model, W + s B A, and writes the model.</summary>

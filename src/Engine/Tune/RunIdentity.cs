@@ -24,7 +24,11 @@ public sealed class RunIdentity
     public static RunIdentity Of(
         TuneOptions options, Checkpoint weights, IReadOnlyList<TrainingExample> train, IReadOnlyList<TrainingExample> eval)
     {
-        Dictionary<string, string> facts = new() { ["engine version"] = typeof(RunIdentity).Assembly.GetName().Version!.ToString(3) };
+        Dictionary<string, string> facts = new()
+        {
+            ["engine version"] = typeof(RunIdentity).Assembly.GetName().Version!.ToString(3),
+            ["AdamW"] = FormattableString.Invariant($"{options.Beta1}, {options.Beta2}, {options.Epsilon}"), // no options of the command line
+        };
         foreach ((string name, JsonNode? value) in EffectiveOptions.Of(options))
         {
             if (!WithoutEffect.Contains(name))

@@ -39,6 +39,9 @@ public sealed class TuneState(AdapterSet adapters) : IDisposable
     /// <summary>Every measurement on the held-out set.</summary>
     public IReadOnlyList<Evaluation> Evaluations => evaluations;
 
+    /// <summary>The adapters as they are have been measured.</summary>
+    public bool IsEvaluated => evaluations is [.., var last] && last.Step == Step;
+
     /// <summary>The lowest measurement, the first of equals; null before the first.</summary>
     public Evaluation? BestEvaluation => evaluations.MinBy(e => e.Loss);
 

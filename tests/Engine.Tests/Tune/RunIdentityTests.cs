@@ -40,7 +40,7 @@ public sealed class RunIdentityTests : IDisposable
             options with { Format = TuneFormat.Text }, options with { Rank = 4 }, options with { Alpha = 8 }, options with { Dropout = 0 },
             options with { Decay = LearningRateDecay.Cosine }, options with { Warmup = 0 }, options with { WeightDecay = 0.01 }, options with { Clip = 0 },
             options with { Batch = 32 }, options with { MicroBatch = 2 }, options with { Epochs = 3 }, options with { Cutoff = 128 }, options with { Pack = true },
-            options with { TrainOnInputs = true }, options with { EvalSamples = 3 }, options with { Tokenizer = TokenizerChoice.Slow }, options with { Seed = 1 },
+            options with { TrainOnInputs = true }, options with { Beta2 = 0.95 }, options with { EvalSamples = 3 }, options with { Tokenizer = TokenizerChoice.Slow }, options with { Seed = 1 },
         ];
         Assert.All(changed, o => Assert.NotEmpty(Differences(o)));
     }

@@ -32,6 +32,7 @@ public sealed class TuneStateTests : IDisposable
         Assert.Equal((2, 0), (state.Step, state.EvaluationsWithoutGain));
         Assert.Equal([3.5, 3.25], state.Losses);
         Assert.Null(state.BestEvaluation);
+        Assert.False(state.IsEvaluated);
         Assert.Same(state.Adapters, state.Result);
     }
 
@@ -51,6 +52,7 @@ public sealed class TuneStateTests : IDisposable
         A[0] = 100;
         state.AddEvaluation(2.0);
         Assert.Equal((7f, 1), (Result[0], state.EvaluationsWithoutGain));
+        Assert.True(state.IsEvaluated);
         Assert.NotSame(state.Adapters, state.Result);
     }
 
