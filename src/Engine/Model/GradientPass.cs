@@ -165,7 +165,7 @@ public sealed class GradientPass(Session session, CausalModel model, DType dtype
         s.Gradient = dx;
         backward.Loss(loss, dx, model.Outer, x, s.Batch, scale, outer);
         var sums = new double[s.Batch.Tokens.Sequences];
-        ReadOnlySpan<double> losses = loss.AsSpan<double>();
+        double[] losses = backend.Download<double>(loss);
         for (int n = 0; n < losses.Length; n++)
         {
             sums[n / length] += losses[n];
