@@ -1,19 +1,5 @@
 namespace NativeEngine.Kernels.Tests;
 
-/// <summary>
-/// One row of the gradient table, in F64. Forward computes the results from the inputs: results[0] is what is differentiated, the
-/// others are what the backward op needs besides. Backward adds to or assigns gradients, one tensor of zeros per input, from dy,
-/// the gradient of results[0].
-/// </summary>
-internal sealed record GradientCase(
-    Op Op, string Shapes, Operand[] Results, Operand[] Inputs, Action<IBackend, Tensor[], Tensor[]> Forward, Action<IBackend, Tensor[], Tensor, Tensor[], Tensor[]> Backward)
-{
-    /// <summary>Inputs that are differentiated: the first ones.</summary>
-    public int Variables { get; init; } = Inputs.Length;
-
-    public string Name => $"{Op} {Shapes}";
-}
-
 /// <summary>The gradient table: a row for every op that has a backward op.</summary>
 internal static class GradientCases
 {

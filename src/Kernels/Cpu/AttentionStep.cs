@@ -50,6 +50,13 @@ internal sealed unsafe class AttentionStep<T>(Tensor y, Tensor? logSumExp, Tenso
         T* sums = partial + index * PartialCount, max = sums + heads * headDim;
         T* scores = GemmScratch.Current.A<T>((long)taskKeys * lanes); // (count, lanes)
         Scores(scores, batch, key, count);
+        if (first is not null)
+        {
+            // keys in front of the first one that the query sees
+            long hidden = Math.Clamp(first.Row<int>(batch)[0] - (long)key, 0, count);
+            new Span<T>(scores, (int)hidden * lanes).Fill(T.NegativeInfinity);
+        }
+
         for (int lane = 0; lane < lanes; lane += Vector512<T>.Count)
         {
             Softmax(scores + lane, count, max + lane, weights + index * lanes + lane);
@@ -80,13 +87,12 @@ internal sealed unsafe class AttentionStep<T>(Tensor y, Tensor? logSumExp, Tenso
         }
     }
 
-    /// <summary>scores = scale k q^T; negative infinity where the query does not see the key. (count, lanes)</summary>
+    /// <summary>scores = scale k q^T; negative infinity where the mask, if there is one, is 0. (count, lanes)</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Scores(T* scores, long batch, int firstKey, int count)
     {
         T scale = T.CreateTruncating(dims.Scale);
         ReadOnlySpan<int> shown = mask is null ? default : mask.Row<int>(batch).Slice(firstKey, count);
-        long hidden = first is null ? 0 : (long)first.Row<int>(batch)[0] - firstKey; // keys in front of the first one that is seen
         T* query = (T*)q.Address + batch * q.RowStride;
         T* key = (T*)k.Address + (batch * k.Shape[1] + firstKey) * k.RowStride;
         T* value = (T*)v.Address + (batch * v.Shape[1] + firstKey) * v.RowStride;
@@ -94,7 +100,7 @@ internal sealed unsafe class AttentionStep<T>(Tensor y, Tensor? logSumExp, Tenso
         new Span<T>(scores, count * lanes).Clear();
         for (int j = 0; j < count; j++, key += k.RowStride, value += v.RowStride, scores += lanes)
         {
-            if (j < hidden || (!shown.IsEmpty && shown[j] == 0))
+            if (!shown.IsEmpty && shown[j] == 0)
             {
                 new Span<T>(scores, heads).Fill(T.NegativeInfinity);
                 continue;
