@@ -130,8 +130,8 @@ public interface IBackend : IDisposable
     /// <summary>Rows of y whose mask is 0 become 0. (N,D) I32(N)</summary>
     void ZeroMasked(Tensor y, Tensor mask);
 
-    /// <summary>y = x / (1 - rate) where a number drawn from (key, index of the element) is not below rate, and 0 elsewhere; y may be x.
-    /// The same key and shape draw the same elements, so the op is its own gradient. (N,D) (N,D)</summary>
+    /// <summary>y = x / (1 - rate) where word n D + d of the Philox4x32-10 stream of the key is not below 2^32 rate, and 0 elsewhere; y may
+    /// be x. The same key and shape draw the same elements, on every back-end, so the op is its own gradient. (N,D) (N,D)</summary>
     void Dropout(Tensor y, Tensor x, double rate, ulong key);
 
     // == norms ==

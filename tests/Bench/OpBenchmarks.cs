@@ -7,7 +7,7 @@ namespace NativeEngine.Bench;
 /// <summary>Single ops at the sizes that slicing and decoding use, finer than <c>nativeengine bench</c>: <c>dotnet run -c Release --project tests/Bench -- --filter '*'</c>.</summary>
 [ShortRunJob]
 [MemoryDiagnoser]
-public sealed class OpBenchmarks : IDisposable
+public class OpBenchmarks : IDisposable // not sealed: BenchmarkDotNet derives from it
 {
     private readonly CpuBackend cpu = new();
     private Tensor signal = null!, weight = null!, gate = null!, stacked = null!, covariance = null!, queries = null!, attended = null!, logSumExp = null!, gradients = null!, token = null!, scores = null!;

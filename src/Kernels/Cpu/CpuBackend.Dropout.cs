@@ -10,7 +10,6 @@ public sealed partial class CpuBackend
     private const int DrawnWords = 16 * Philox.Block;
 
     /// <inheritdoc/>
-    /// <remarks>Element i, counted row by row, draws word i of the <see cref="Philox"/> stream of the key and is dropped when that is below 2^32 rate.</remarks>
     public void Dropout(Tensor y, Tensor x, double rate, ulong key)
     {
         Check.SameFloats(Op.Dropout, y, x);
