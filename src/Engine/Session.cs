@@ -16,7 +16,8 @@ public sealed class Session : IDisposable
     {
         if (device is not (null or "cpu"))
         {
-            throw new EngineException("NE8001", $"device '{device}' is not usable: this build has no CUDA back-end")
+            string why = CudaProbe.Run() is { Devices.Count: 0, Problem: { } problem } ? problem : "this build has no CUDA back-end";
+            throw new EngineException("NE8001", $"device '{device}' is not usable: {why}")
             {
                 Key = "--device",
                 Found = device,

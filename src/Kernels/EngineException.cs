@@ -47,10 +47,10 @@ public enum ExitCode
 }
 
 /// <summary>
-/// The only exception the engine throws for something its user can change: what, where, found, allowed, what to do.
+/// What the engine throws for something its user can change, and nothing else: what, where, found, allowed, what to do.
 /// The code is <c>NE</c>, the exit code, and three digits: NE3007 ends the process with 3.
 /// </summary>
-public sealed class EngineException : Exception
+public class EngineException : Exception
 {
     /// <summary>Makes the error <paramref name="code"/> with a message of one line.</summary>
     public EngineException(string code, string message, Exception? inner = null) : base(message, inner)

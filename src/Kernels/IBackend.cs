@@ -69,6 +69,9 @@ public interface IBackend : IDisposable
     /// <summary>Whether <paramref name="op"/> runs on elements of <paramref name="dtype"/> here; BF16 of Gemm, Embed and AddSaliency is the type of the weight.</summary>
     bool Supports(Op op, DType dtype);
 
+    /// <summary>True when the elements of a tensor lie in host memory, so that what is read or written need not pass through a copy.</summary>
+    bool IsHost { get; }
+
     // == memory ==
 
     /// <summary>Memory for a tensor, not cleared; <see cref="Tensor.Dispose"/> gives it back to the pool.</summary>
@@ -76,6 +79,13 @@ public interface IBackend : IDisposable
 
     /// <summary>Largest number of bytes that were allocated at once.</summary>
     long PeakBytes { get; }
+
+    /// <summary>y = values, row after row without gaps; values may be used again on return. <typeparamref name="T"/> has the size of an element, or is
+    /// <see cref="byte"/> for the elements' bytes. (N,D)</summary>
+    void Upload<T>(Tensor y, ReadOnlySpan<T> values) where T : unmanaged;
+
+    /// <summary>values = x, as <see cref="Upload"/>; waits for what was asked of the device before. (N,D)</summary>
+    void Download<T>(Span<T> values, Tensor x) where T : unmanaged;
 
     /// <summary>y = x, converting between any two float types (round to nearest even) or any two integer types. (N,D) (N,D)</summary>
     void Copy(Tensor y, Tensor x);

@@ -60,6 +60,11 @@ public sealed class Tensor : IDisposable
         return new Tensor(Address + checked((nint)(from * DType.Size())), DType, new Shape(Rows, count), RowStride);
     }
 
+    /// <summary>The diagonal of a square matrix, as a matrix of one column; borrows the memory. (D,1)</summary>
+    public Tensor Diagonal() => Rows == Columns
+        ? new Tensor(Address, DType, new Shape(Rows, 1), RowStride + 1)
+        : throw new InvalidOperationException($"{Shape} has no diagonal");
+
     /// <summary>The same elements under another shape. Rows with gaps can only be regrouped, not cut.</summary>
     public Tensor Reshape(Shape shape)
     {

@@ -45,6 +45,7 @@ internal static class Cli
             o.OnText?.Invoke(" long");
             return new GenerateResult { Command = "generate", Model = o.Model, Text = " was long", Ids = [5, 6], TokensPerSecond = 100, PromptSeconds = 0.5 };
         },
+        Prune = (_, o) => new PruneResult { Command = "prune", Model = o.Model, Output = o.Output, Plan = o.Plan, ParametersBefore = 5_263_616, ParametersAfter = 4_866_304, Groups = [new PrunedGroup(1, StructureKind.Heads, [0, 5]), new PrunedGroup(1, StructureKind.Channels, [1, 2, 3]), new PrunedGroup(2, StructureKind.Heads, [7])], Layers = [Widths], Perplexity = new PrunePerplexity(23.5, 24.75), Stock = false, Phases = new Dictionary<string, double> { ["backward"] = 1.25 }, Tokenizer = "auto: tokenizer.json" },
         Tune = (_, o) => new TuneResult { Command = "tune", Model = o.Model, Output = o.Output, Steps = 12, Epochs = 1.5, Loss = [5.94381, 5.79385], EvalLoss = 5.8125, Evaluations = [new(12, 5.8125)], StoppedEarly = true, TrainedParameters = 123_456, Examples = 51_760, TokensPerSecond = 1234.5, Phases = new Dictionary<string, double> { ["train"] = 1.25 }, Tokenizer = "auto: tokenizer.json" },
         Merge = (_, o) => new MergeResult { Command = "merge", Model = o.Model, Output = o.Output, Parameters = 5_263_616 },
         Export = (_, o) => new ExportResult { Command = "export", Model = o.Model, Output = o.Output, Files = ["config.json", "model.safetensors"] },

@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
+using System.Text.Json;
 using NativeEngine.Cli.Doctor;
+using NativeEngine.Kernels;
 
 namespace NativeEngine.Cli.Tests;
 
@@ -16,6 +18,35 @@ public sealed class DoctorTests
         }
 
         Assert.Contains("not part of this build: CPU only", outcome.Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Cuda_is_told_device_by_device()
+    {
+        CudaProbe probe = new()
+        {
+            DriverVersion = "13.0",
+            Problem = "libcusolver.so.12 not found",
+            Libraries = [new("driver", "/usr/lib/libcuda.so.1", "13.0", null), new("cublas", "/opt/libcublas.so.13", "13.1.1", null), new("cusolver", null, null, "libcusolver.so.12 not found")],
+            Devices = [new("cuda:0", "NVIDIA H100", "9.0", 84_930_000_000, 84_100_000_000, null), new("cuda:1", "NVIDIA L4", "8.9", 23_600_000_000, null, "in use")],
+        };
+        Assert.Equal(
+            [
+                ("cuda driver", "13.0, /usr/lib/libcuda.so.1"),
+                ("cuda cublas", "13.1.1, /opt/libcublas.so.13"),
+                ("cuda:0", "NVIDIA H100, compute capability 9.0, 84.93 GB, 84.10 GB free"),
+                ("cuda:1", "NVIDIA L4, compute capability 8.9, 23.60 GB, not usable: in use"),
+                ("cuda", "not part of this build: CPU only; libcusolver.so.12 not found"),
+            ],
+            Checks.Cuda(probe).Select(check => (check.Name, check.Value)));
+    }
+
+    [Fact]
+    public void Json_has_what_cuda_finds()
+    {
+        JsonElement cuda = Cli.Run("doctor --json").Json.GetProperty("cuda");
+        Assert.Equal("driver", cuda.GetProperty("libraries")[0].GetProperty("name").GetString());
+        Assert.Equal(cuda.GetProperty("devices").GetArrayLength() == 0, cuda.TryGetProperty("problem", out _));
     }
 
     [Fact]

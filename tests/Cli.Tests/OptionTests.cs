@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using NativeEngine.Kernels;
+using NativeEngine.Prune;
 
 namespace NativeEngine.Cli.Tests;
 
@@ -121,6 +122,70 @@ public sealed class OptionTests
     }
 
     [Fact]
+    public void Prune_takes_every_option_and_its_manifest_repeats_them()
+    {
+        TextSource Source(string path) => new(path, " ", true, "body");
+        PruneOptions plain = new("m") { Output = "o", Calibration = new TextSource("t") };
+        Assert.Equal(plain, PruneOptionsOf("prune m o --calibration t"));
+        PruneOptions all = new("m")
+        {
+            Output = "o",
+            Calibration = Source("c.jsonl"),
+            TargetParameters = new ParameterTarget(0.8),
+            Importance = ImportanceKind.Taylor,
+            Taylor = TaylorOrder.ParamMix,
+            Grouping = Grouping.Max,
+            AttentionLayers = new LayerRange(2, 5),
+            MlpLayers = LayerRange.None,
+            Samples = 16,
+            SeqLen = 128,
+            Iterations = 4,
+            Global = true,
+            Round = 32,
+            Compat = true,
+            Eval = Source("e.safetensors:ids:mask"),
+            EvalSeqLen = 256,
+            Tokenizer = TokenizerChoice.File,
+            Store = DType.F32,
+            Overwrite = true,
+            Seed = -7,
+        };
+        Assert.Equal(all, PruneOptionsOf(
+            "prune m o --calibration c.jsonl --target-parameters 0.8 --taylor param_mix --grouping max --attention-layers 2..5 --mlp-layers none --samples 16 --seqlen 128 "
+            + "--iterations 4 --global --round 32 --compat llm-pruner --eval e.safetensors:ids:mask --eval-seqlen 256 --tokenizer file --store fp32 --overwrite --seed -7 "
+            + "--join \\u0020 --rows strip --field body"));
+        PruneOptions layers = new("m") { Output = "o", Scope = PruneScope.Layer, KeepLayers = 20, LayerScore = LayerScore.Influence, Calibration = new TextSource("t") };
+        Assert.Equal(layers, PruneOptionsOf("prune m o --scope layer --keep-layers 20 --layer-score influence --calibration t"));
+        Assert.Equal(new PruneOptions("m") { Plan = "p.json", Importance = ImportanceKind.L2, Ratio = 0.5 }, PruneOptionsOf("prune m --plan p.json --importance l2 --ratio 0.5"));
+
+        using TemporaryFolder folder = new();
+        foreach (PruneOptions options in new[] { plain, all, layers, plain with { Calibration = null, ApplyPlan = "p.json" } })
+        {
+            string manifest = folder.File("manifest.json", new JsonObject { ["configuration"] = EffectiveOptions.Of(options) }.ToJsonString());
+            Assert.Equal(options, PruneOptionsOf("prune --config " + manifest));
+        }
+    }
+
+    [Theory]
+    [InlineData("0", 0L)]
+    [InlineData("1500", 1500L)]
+    [InlineData("2GB", 2_000_000_000L)]
+    [InlineData("1.5mb", 1_500_000L)]
+    public void Memory_limits_are_read(string typed, long bytes)
+    {
+        long seen = -1;
+        Cli.Run("prune m o --activation-memory " + typed, Cli.Engine with
+        {
+            Prune = (session, o) =>
+            {
+                seen = session.ActivationMemory;
+                return Cli.Engine.Prune(session, o);
+            },
+        });
+        Assert.Equal(bytes, seen);
+    }
+
+    [Fact]
     public void Merge_takes_every_option_and_its_manifest_repeats_it()
     {
         MergeOptions? seen = null;
@@ -179,6 +244,14 @@ public sealed class OptionTests
         TuneOptions? seen = null;
         Outcome outcome = Cli.Run(
             [.. line.Split(' ').Select(word => word == @"\u0020" ? " " : word)], Cli.Engine with { Tune = (session, o) => Cli.Engine.Tune(session, seen = o) });
+        Assert.True(outcome.Exit == 0, outcome.Error);
+        return seen!;
+    }
+
+    private static PruneOptions PruneOptionsOf(string line)
+    {
+        PruneOptions? seen = null;
+        Outcome outcome = Cli.Run([.. line.Split(' ').Select(word => word.Replace("\\u0020", " ", StringComparison.Ordinal))], Cli.Engine with { Prune = (session, o) => Cli.Engine.Prune(session, seen = o) });
         Assert.True(outcome.Exit == 0, outcome.Error);
         return seen!;
     }

@@ -10,6 +10,7 @@ public sealed class ResultTests
     [InlineData("eval perplexity m --text t", "eval perplexity")]
     [InlineData("slice m o --calibration t", "slice")]
     [InlineData("groups m", "groups")]
+    [InlineData("prune m o", "prune")]
     [InlineData("tune m o --data d", "tune")]
     [InlineData("merge m a o", "merge")]
     [InlineData("generate m --prompt a", "generate")]
@@ -98,6 +99,21 @@ public sealed class ResultTests
             """.ReplaceLineEndings("\n"),
             Cli.Run("slice m o --calibration t").Out);
     }
+
+    [Fact]
+    public void Prune_as_text() => Assert.StartsWith(
+        """
+        model             m
+        written to        o
+        parameters        5,263,616 -> 4,866,304 (-7.5 %)
+        perplexity        23.5000 -> 24.7500
+        cut heads         3 in 2 layers
+        cut channels      3
+        loads in          this engine: layers differ in shape
+        tokenizer         auto: tokenizer.json
+
+        """.ReplaceLineEndings("\n"),
+        Cli.Run("prune m o").Out);
 
     [Fact]
     public void Groups_as_text()

@@ -1,3 +1,5 @@
+using NativeEngine.Kernels;
+
 namespace NativeEngine.Cli.Tests;
 
 public sealed class UsageErrorTests
@@ -21,6 +23,12 @@ public sealed class UsageErrorTests
     [InlineData("tokenize m --text a --file b", "exactly one of --text and --file is needed")]
     [InlineData("generate m", "exactly one of --prompt and --prompt-ids is needed")]
     [InlineData("export m o", "Option '--to' is required")]
+    [InlineData("prune m", "OUT is missing")]
+    [InlineData("prune m o --plan p", "leave out OUT")]
+    [InlineData("prune m --plan p --eval t", "leave out --eval")]
+    [InlineData("prune m o --ratio 0.2 --target-parameters 0.8", "--ratio and --target-parameters both say what is cut")]
+    [InlineData("prune m o --keep-layers 4", "--keep-layers needs --scope layer")]
+    [InlineData("prune m o --scope layer --iterations 2", "--iterations does not go with --scope layer")]
     [InlineData("tune m o", "Option '--data' is required")]
     [InlineData("tune m o --data d --eval-data e --eval-samples 3", "--eval-data and --eval-samples are two ways")]
     [InlineData("tune m o --data d --patience 3", "--patience and --eval-every need something to measure on")]
@@ -54,6 +62,13 @@ public sealed class UsageErrorTests
     [InlineData("slice m o --calibration t", "--store", "int8", "fp32, bf16, fp16")]
     [InlineData("slice m o --calibration t", "--seed", "x", "a whole number")]
     [InlineData("slice m o --calibration t", "--rows", "trim", "keep, strip")]
+    [InlineData("prune m o", "--ratio", "1", "0 <= x < 1")]
+    [InlineData("prune m o", "--target-parameters", "-2", "a number above 0")]
+    [InlineData("prune m o", "--attention-layers", "4-8", "two layers with .. between them, such as 4..29, or none")]
+    [InlineData("prune m o", "--mlp-layers", "8..4", "two layers with .. between them, such as 4..29, or none")]
+    [InlineData("prune m o", "--taylor", "third", "param_first, param_second, param_mix, vectorize")]
+    [InlineData("prune m o", "--activation-memory", "lots", "bytes, such as 500MB or 2GB, or a percentage")]
+    [InlineData("prune m o", "--activation-memory", "120%", "bytes, such as 500MB or 2GB, or a percentage")]
     [InlineData("eval perplexity m --text t", "--protocol", "gptq", "slicegpt, llm-pruner, sparsegpt")]
     [InlineData("eval perplexity m --text t", "--max-chunks", "0", "a whole number, 1 or more")]
     [InlineData("eval perplexity m --text t", "--batch", "0", "a whole number, 1 or more")]
@@ -106,6 +121,13 @@ public sealed class UsageErrorTests
         Assert.StartsWith($"error {code}: ", outcome.Error, StringComparison.Ordinal);
         Assert.Contains(option, outcome.Error, StringComparison.Ordinal);
         Assert.Empty(outcome.Out);
+    }
+
+    [Fact]
+    public void A_device_that_is_not_usable_says_why()
+    {
+        string why = CudaProbe.Run() is { Devices.Count: 0 } probe ? probe.Problem! : "this build has no CUDA back-end";
+        Assert.StartsWith($"error NE8001: device 'cuda:0' is not usable: {why} (", Cli.Run("inspect m --device cuda:0").Error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -39,6 +39,37 @@ public sealed class OpArgumentTests
             b.ActivateGated(t(DType.F32, new(3, 5)), t(DType.F32, new(3, 5)), t(DType.F64, new(3, 5)), Activation.Silu)),
         ["Softmax: rows"] = (Op.Softmax, (b, t) => b.Softmax(t(DType.F32, new(3, 5)), t(DType.F32, new(2, 5)))),
         ["TokenLogProb: result type"] = (Op.TokenLogProb, (b, t) => b.TokenLogProb(t(DType.F32, new(3)), t(DType.F32, new(3, 5)), Filled(t, 3, 0))),
+        ["AddColumnSums: length"] = (Op.AddColumnSums, (b, t) => b.AddColumnSums(t(DType.F32, new(4)), t(DType.F32, new(3, 5)))),
+        ["Dropout: rate"] = (Op.Dropout, (b, t) => b.Dropout(t(DType.F32, new(3, 5)), t(DType.F32, new(3, 5)), 1, 0)),
+        ["RmsNormBackward: rows"] = (Op.RmsNormBackward, (b, t) =>
+            b.RmsNormBackward(t(DType.F32, new(3, 5)), null, t(DType.F32, new(2, 5)), t(DType.F32, new(3, 5)), null, 1e-5, 5)),
+        ["RmsNormBackward: width"] = (Op.RmsNormBackward, (b, t) =>
+            b.RmsNormBackward(t(DType.F32, new(3, 5)), null, t(DType.F32, new(3, 5)), t(DType.F32, new(3, 5)), null, 1e-5, 0)),
+        ["LayerNormBackward: bias"] = (Op.LayerNormBackward, (b, t) =>
+            b.LayerNormBackward(t(DType.F32, new(3, 5)), null, t(DType.F32, new(6)), t(DType.F32, new(3, 5)), t(DType.F32, new(3, 5)), null, 1e-5)),
+        ["EmbedBackward: id outside"] = (Op.EmbedBackward, (b, t) => b.EmbedBackward(t(DType.F32, new(9, 5)), t(DType.F32, new(3, 5)), Filled(t, 3, 9))),
+        ["EmbedBackward: stored table"] = (Op.EmbedBackward, (b, t) => b.EmbedBackward(t(DType.BF16, new(9, 5)), t(DType.F32, new(3, 5)), Filled(t, 3, 0))),
+        ["ActivateBackward: types"] = (Op.ActivateBackward, (b, t) =>
+            b.ActivateBackward(t(DType.F32, new(3, 5)), t(DType.F64, new(3, 5)), t(DType.F32, new(3, 5)), Activation.Silu)),
+        ["ActivateGatedBackward: columns"] = (Op.ActivateGatedBackward, (b, t) => b.ActivateGatedBackward(
+            t(DType.F32, new(3, 5)), t(DType.F32, new(3, 5)), t(DType.F32, new(3, 5)), t(DType.F32, new(3, 5)), t(DType.F32, new(3, 6)), Activation.Silu)),
+        ["CrossEntropy: loss type"] = (Op.CrossEntropy, (b, t) => b.CrossEntropy(t(DType.F32, new(3)), t(DType.F32, new(3, 5)), Filled(t, 3, 0), 1)),
+        ["CrossEntropy: target outside"] = (Op.CrossEntropy, (b, t) => b.CrossEntropy(t(DType.F64, new(3)), t(DType.F32, new(3, 5)), Filled(t, 3, 5), 1)),
+        ["AddSaliency: one per column"] = (Op.AddSaliency, (b, t) =>
+            b.AddSaliency(t(DType.F64, new(3)), t(DType.F32, new(3, 5)), null, null, Saliency.Magnitude, columns: true)),
+        ["AddSaliency: no gradient"] = (Op.AddSaliency, (b, t) =>
+            b.AddSaliency(t(DType.F64, new(3)), t(DType.F32, new(3, 5)), null, null, Saliency.FirstOrder, columns: false)),
+        ["AddSaliency: no squared gradient"] = (Op.AddSaliency, (b, t) =>
+            b.AddSaliency(t(DType.F64, new(3)), t(DType.F32, new(3, 5)), t(DType.F32, new(3, 5)), null, Saliency.Mixed, columns: false)),
+        ["AddSaliency: gradient type"] = (Op.AddSaliency, (b, t) =>
+            b.AddSaliency(t(DType.F64, new(3)), t(DType.BF16, new(3, 5)), t(DType.F64, new(3, 5)), null, Saliency.Signed, columns: false)),
+        ["AddSquares: rows"] = (Op.AddSquares, (b, t) => b.AddSquares(t(DType.F32, new(3, 5)), t(DType.F32, new(2, 5)), 1)),
+        ["KeepRows: twice the same"] = (Op.KeepRows, (b, t) => b.KeepRows(t(DType.F32, new(3, 5)), Filled(t, 2, 1))),
+        ["KeepColumns: outside"] = (Op.KeepColumns, (b, t) => b.KeepColumns(t(DType.F32, new(3, 5)), Filled(t, 1, 5))),
+        ["KeepColumns: index type"] = (Op.KeepColumns, (b, t) => b.KeepColumns(t(DType.F32, new(3, 5)), t(DType.I64, new(2)))),
+        ["SumOfSquares: integers"] = (Op.SumOfSquares, (b, t) => b.SumOfSquares(t(DType.I32, new(3, 5)))),
+        ["AdamW: step 0"] = (Op.AdamW, (b, t) => b.AdamW(
+            t(DType.F32, new(3, 5)), t(DType.F32, new(3, 5)), t(DType.F32, new(3, 5)), t(DType.F32, new(3, 5)), new(1, 0.9, 0.999, 1e-8, 0, 0, 1))),
         ["TokenLogProb: target outside"] = (Op.TokenLogProb, (b, t) => b.TokenLogProb(t(DType.F64, new(3)), t(DType.F32, new(3, 5)), Filled(t, 3, 5))),
     };
 

@@ -92,8 +92,10 @@ internal sealed class OpArena : IDisposable
             int size = Tensors[i].DType.Size(), stride = (int)owners[i].Columns * size, used = (int)Tensors[i].Columns * size;
             for (int at = 0; at < bytes.Length; at++)
             {
-                bool outside = at / stride >= Tensors[i].Rows || at % stride >= used;
-                Assert.False(outside && bytes[at] != Sentinel, $"{name}: operand {i} was written at byte {at}, outside {Tensors[i]}");
+                if (bytes[at] != Sentinel && (at / stride >= Tensors[i].Rows || at % stride >= used))
+                {
+                    Assert.Fail($"{name}: operand {i} was written at byte {at}, outside {Tensors[i]}");
+                }
             }
         }
     }

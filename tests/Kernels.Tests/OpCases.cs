@@ -11,6 +11,8 @@ internal static partial class OpCases
     /// <summary>Ops whose results do not fit the table, and the class that tests them.</summary>
     public static readonly IReadOnlyDictionary<Op, string> Elsewhere = new Dictionary<Op, string>
     {
+        [Op.Upload] = "OpTransferTests",
+        [Op.Download] = "OpTransferTests",
         [Op.AllFinite] = "OpAllFiniteTests",
         [Op.Gemm] = "GemmTests",
         [Op.Gram] = "GemmTests",

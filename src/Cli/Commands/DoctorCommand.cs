@@ -2,6 +2,7 @@ using System.CommandLine;
 using NativeEngine.Cli.Doctor;
 using NativeEngine.Cli.Options;
 using NativeEngine.Cli.Output;
+using NativeEngine.Kernels;
 
 namespace NativeEngine.Cli.Commands;
 
@@ -13,6 +14,9 @@ internal sealed record DoctorResult : RunResult
 
     /// <summary>What was looked at.</summary>
     public required IReadOnlyList<Check> Checks { get; init; }
+
+    /// <summary>What CUDA finds here.</summary>
+    public required CudaProbe Cuda { get; init; }
 }
 
 /// <summary><c>doctor</c></summary>
@@ -32,9 +36,10 @@ internal static class DoctorCommand
             bool ok = false;
             int exit = host.Report(parse, common, _ =>
             {
-                IReadOnlyList<Check> checks = Checks.Run(Environment.CurrentDirectory);
+                CudaProbe cuda = CudaProbe.Run();
+                IReadOnlyList<Check> checks = Checks.Run(Environment.CurrentDirectory, cuda);
                 ok = checks.All(check => check.Ok);
-                return new DoctorResult { Command = "doctor", Ok = ok, Checks = checks };
+                return new DoctorResult { Command = "doctor", Ok = ok, Checks = checks, Cuda = cuda };
             }, Print);
             return ok ? exit : (int)ExitCode.Environment;
         });

@@ -4,6 +4,7 @@ using System.Runtime.Intrinsics.X86;
 using System.Security.Cryptography;
 using System.Text;
 using NativeEngine.Cli.Output;
+using NativeEngine.Kernels;
 
 namespace NativeEngine.Cli.Doctor;
 
@@ -17,8 +18,8 @@ internal sealed record Check(string Name, string Value, bool Ok = true, string? 
 /// <summary>The checks of doctor.</summary>
 internal static class Checks
 {
-    /// <summary>Runs all of them; <paramref name="folder"/> is where output would be written.</summary>
-    public static IReadOnlyList<Check> Run(string folder) =>
+    /// <summary>Runs all of them; <paramref name="folder"/> is where output would be written, <paramref name="cuda"/> what CUDA finds.</summary>
+    public static IReadOnlyList<Check> Run(string folder, CudaProbe cuda) =>
     [
         new("system", $"{RuntimeInformation.OSDescription}, {RuntimeInformation.OSArchitecture}"),
         new(".net", RuntimeInformation.FrameworkDescription),
@@ -30,7 +31,19 @@ internal static class Checks
         Sha256(),
         Disk(folder),
         Leftovers(folder),
-        new("cuda", "not part of this build: CPU only"),
+        .. Cuda(cuda),
+    ];
+
+    // No GPU is no fault: the engine runs on the CPU.
+    internal static IEnumerable<Check> Cuda(CudaProbe probe) =>
+    [
+        .. probe.Libraries.Where(library => library.Problem is null)
+            .Select(library => new Check($"cuda {library.Name}", $"{library.Version}, {library.Path}")),
+        .. probe.Devices.Select(device => new Check(
+            device.Name,
+            $"{device.Model}, compute capability {device.ComputeCapability}, {Format.Bytes(device.MemoryBytes)}, "
+                + (device.FreeBytes is { } free ? $"{Format.Bytes(free)} free" : $"not usable: {device.Problem}"))),
+        new("cuda", $"not part of this build: CPU only; {probe.Problem ?? "driver, libraries and device are usable"}"),
     ];
 
     // Without ICU, Normalize returns its input and says nothing: tokens would be wrong without an error.

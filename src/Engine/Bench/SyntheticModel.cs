@@ -42,8 +42,7 @@ internal static class SyntheticModel
         using var writer = new CheckpointWriter(folder, overwrite: false, [.. parameters.Select(p => new TensorPlan(p.Name, DType.BF16, p.Shape))]);
         for (int i = 0; i < parameters.Length; i++)
         {
-            using Tensor value = backend.Alloc(DType.F32, parameters[i].Shape);
-            Fill(value, parameters[i], (ulong)i << 40);
+            using Tensor value = backend.Upload<float>(parameters[i].Shape, Values(parameters[i], (ulong)i << 40));
             writer.Write(backend, parameters[i].Name, value);
         }
 
@@ -64,13 +63,14 @@ internal static class SyntheticModel
         return new TokenWindows(ids, null, rows, width);
     }
 
-    private static void Fill(Tensor value, Parameter p, ulong stream)
+    private static float[] Values(Parameter p, ulong stream)
     {
         bool gain = p.Role is Role.NormAttn or Role.NormMlp or Role.NormFinal && !p.IsBias;
-        long columns = value.Columns;
-        Parallel.For(0, value.Rows, r =>
+        int columns = (int)p.Shape.Columns;
+        var values = new float[p.Shape.Count];
+        Parallel.For(0, p.Shape.Rows, r =>
         {
-            Span<float> row = value.Row<float>(r);
+            Span<float> row = values.AsSpan((int)r * columns, columns);
             for (int c = 0; c < row.Length; c++)
             {
                 double unit = (Hash(stream + (ulong)(r * columns + c)) >> 11) * (2.0 / (1L << 53)) - 1;
@@ -78,6 +78,7 @@ internal static class SyntheticModel
                 row[c] = gain ? 1 : (float)(unit * HalfWidth * scale);
             }
         });
+        return values;
     }
 
     /// <summary>splitmix64 (Steele et al. 2014) of a counter.</summary>

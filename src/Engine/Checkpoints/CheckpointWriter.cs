@@ -56,7 +56,7 @@ public sealed class CheckpointWriter : IDisposable
     public string Folder => folder.Location;
 
     /// <summary>
-    /// Writes a tensor of the plan, once, from host memory, converting it to the planned type. Errors: NE6002 the disk is full,
+    /// Writes a tensor of the plan, once, from device memory, converting it to the planned type. Errors: NE6002 the disk is full,
     /// NE5010 I/O; a tensor that is not in the plan or has another shape there is an <see cref="ArgumentException"/>.
     /// </summary>
     public void Write(IBackend backend, string name, Tensor value)
@@ -68,7 +68,7 @@ public sealed class CheckpointWriter : IDisposable
 
         if (entry.DType == value.DType && value.IsContiguous)
         {
-            Store(entry, 0, value);
+            Store(backend, entry, 0, value);
         }
         else
         {
@@ -78,7 +78,7 @@ public sealed class CheckpointWriter : IDisposable
             {
                 Tensor block = tile.Of(staging);
                 backend.Copy(block, tile.View);
-                Store(entry, tile.Element * entry.DType.Size(), block);
+                Store(backend, entry, tile.Element * entry.DType.Size(), block);
             }
         }
 
@@ -145,12 +145,21 @@ public sealed class CheckpointWriter : IDisposable
         folder.Dispose();
     }
 
-    private unsafe void Store(TensorEntry entry, long from, Tensor value)
+    /// <summary>Writes the bytes of a contiguous tensor, straight from it where it lies in host memory.</summary>
+    private unsafe void Store(IBackend backend, TensorEntry entry, long from, Tensor value)
     {
-        for (long done = 0; done < value.Bytes; done += Tile.StagingBytes)
+        int size = entry.DType.Size();
+        byte[] staging = backend.IsHost ? [] : GC.AllocateUninitializedArray<byte>((int)Math.Min(Tile.StagingBytes, value.Bytes));
+        foreach (Tile tile in Tile.Cover(value, Tile.StagingBytes / size))
         {
-            int count = (int)Math.Min(Tile.StagingBytes, value.Bytes - done);
-            disk.Write(open[entry.File], PathOf(entry.File), entry.Offset + from + done, new ReadOnlySpan<byte>((byte*)value.Address + done, count));
+            int count = (int)tile.View.Bytes;
+            Span<byte> bytes = backend.IsHost ? new Span<byte>((void*)tile.View.Address, count) : staging.AsSpan(0, count);
+            if (!backend.IsHost)
+            {
+                backend.Download(bytes, tile.View);
+            }
+
+            disk.Write(open[entry.File], PathOf(entry.File), entry.Offset + from + tile.Element * size, bytes);
         }
     }
 

@@ -55,7 +55,7 @@ public sealed class SafetensorsFile : IDisposable
     }
 
     /// <summary>
-    /// Reads a whole tensor into host memory, converting any float type to any other and any integer type to the other.
+    /// Reads a whole tensor into device memory, converting any float type to any other and any integer type to the other.
     /// The destination has the same number of elements and columns. Errors: NE3040 shape, NE4002 a dtype or rank that no tensor
     /// holds, NE4003 an integer tensor read as floats or the reverse, NE5002 I/O, NE5003 the file changed since it was opened.
     /// </summary>
@@ -64,7 +64,7 @@ public sealed class SafetensorsFile : IDisposable
         CheckReadable(entry, destination);
         if (entry.DType == destination.DType && destination.IsContiguous)
         {
-            Fill(entry, 0, destination);
+            Fill(backend, entry, 0, destination);
         }
         else
         {
@@ -73,7 +73,7 @@ public sealed class SafetensorsFile : IDisposable
             foreach (Tile tile in Tile.Cover(destination, blockElements))
             {
                 Tensor block = tile.Of(staging);
-                Fill(entry, tile.Element * entry.DType.Size(), block);
+                Fill(backend, entry, tile.Element * entry.DType.Size(), block);
                 backend.Copy(tile.View, block);
             }
         }
@@ -151,13 +151,20 @@ public sealed class SafetensorsFile : IDisposable
         }
     }
 
-    /// <summary>Reads the bytes of a contiguous tensor; a span holds less than 2 GiB, a tensor more.</summary>
-    private unsafe void Fill(TensorEntry entry, long from, Tensor destination)
+    /// <summary>Reads the bytes of a contiguous tensor, straight into it where it lies in host memory; a span holds less than 2 GiB, a tensor more.</summary>
+    private unsafe void Fill(IBackend backend, TensorEntry entry, long from, Tensor destination)
     {
-        for (long done = 0; done < destination.Bytes; done += Tile.StagingBytes)
+        int size = entry.DType.Size();
+        byte[] staging = backend.IsHost ? [] : GC.AllocateUninitializedArray<byte>((int)Math.Min(Tile.StagingBytes, destination.Bytes));
+        foreach (Tile tile in Tile.Cover(destination, Tile.StagingBytes / size))
         {
-            int count = (int)Math.Min(Tile.StagingBytes, destination.Bytes - done);
-            ReadAt(entry.Offset + from + done, new Span<byte>((byte*)destination.Address + done, count));
+            int count = (int)tile.View.Bytes;
+            Span<byte> bytes = backend.IsHost ? new Span<byte>((void*)tile.View.Address, count) : staging.AsSpan(0, count);
+            ReadAt(entry.Offset + from + tile.Element * size, bytes);
+            if (!backend.IsHost)
+            {
+                backend.Upload<byte>(tile.View, bytes);
+            }
         }
     }
 

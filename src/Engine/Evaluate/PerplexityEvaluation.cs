@@ -103,8 +103,7 @@ public sealed class PerplexityEvaluation(Session session, CausalModel model)
     private void Score(Forward forward, Stream s, TokenWindows windows, int? ignoredId, WindowNll[] result)
     {
         int width = windows.Width, n = s.Batch.Sequences * width, offset = s.FirstRow * width;
-        using Tensor targets = backend.Alloc(DType.I32, new Shape(n)), logProbs = backend.Alloc(DType.F64, new Shape(n));
-        Span<int> target = targets.AsSpan<int>();
+        var target = new int[n];
         for (int i = 0; i < n; i++)
         {
             bool counts = i % width != width - 1 && windows.Ids[offset + i + 1] != ignoredId
@@ -112,8 +111,9 @@ public sealed class PerplexityEvaluation(Session session, CausalModel model)
             target[i] = counts ? windows.Ids[offset + i + 1] : -1;
         }
 
+        using Tensor targets = backend.Upload<int>(new Shape(n), target), logProbs = backend.Alloc(DType.F64, new Shape(n));
         forward.TokenLogProbs(logProbs, model.Outer, s.Residual!, targets);
-        ReadOnlySpan<double> logProb = logProbs.AsSpan<double>();
+        double[] logProb = backend.Download<double>(logProbs);
         for (int i = 0; i < n; i++)
         {
             WindowNll w = result[s.FirstRow + i / width];

@@ -294,15 +294,5 @@ public sealed class CausalModel : IDisposable
         return t;
     }
 
-    private Tensor Indices(IReadOnlyList<int> values)
-    {
-        Tensor t = backend.Alloc(DType.I32, new Shape(values.Count));
-        Span<int> span = t.AsSpan<int>();
-        for (int i = 0; i < span.Length; i++)
-        {
-            span[i] = values[i];
-        }
-
-        return t;
-    }
+    private Tensor Indices(IReadOnlyList<int> values) => backend.Upload<int>(new Shape(values.Count), [.. values]);
 }

@@ -43,6 +43,7 @@ public sealed class Generator(Session session, CausalModel model) : IDisposable
 
         using var cache = new KvCache(backend, spec, DType.F32, 1, prompt.Count + room);
         using Tensor logits = backend.Alloc(DType.F32, new Shape(1, spec.Vocab));
+        var scores = new float[spec.Vocab];
         List<int> all = [.. prompt], fresh = [];
         long start = Stopwatch.GetTimestamp(), decode = start;
         int[] input = [.. prompt];
@@ -50,7 +51,8 @@ public sealed class Generator(Session session, CausalModel model) : IDisposable
         {
             session.Cancel.ThrowIfCancellationRequested();
             Step(input, all.Count - input.Length, cache, logits);
-            int next = Best(logits.AsSpan<float>(), all, repetitionPenalty);
+            backend.Download<float>(scores, logits);
+            int next = Best(scores, all, repetitionPenalty);
             if (fresh.Count == 0)
             {
                 decode = Stopwatch.GetTimestamp();

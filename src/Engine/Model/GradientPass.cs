@@ -55,7 +55,7 @@ public sealed class GradientPass(Session session, CausalModel model, DType dtype
     /// <param name="batches">in the order in which gradients add up</param>
     /// <param name="sink">what is wanted</param>
     /// <param name="scales">factor on the sum of each batch's losses; null for the mean over all targets</param>
-    /// <exception cref="EngineException">NE10008: a loss is not finite; NE3180: no target counts</exception>
+    /// <exception cref="EngineException">NE10007, NE10008: a loss is not finite; NE3180: no target counts</exception>
     public IReadOnlyList<double> Run(IReadOnlyList<LabelledBatch> batches, IGradientSink sink, IReadOnlyList<double>? scales = null)
     {
         ModelSpec spec = model.Spec;
@@ -165,7 +165,7 @@ public sealed class GradientPass(Session session, CausalModel model, DType dtype
         s.Gradient = dx;
         backward.Loss(loss, dx, model.Outer, x, s.Batch, scale, outer);
         var sums = new double[s.Batch.Tokens.Sequences];
-        ReadOnlySpan<double> losses = loss.AsSpan<double>();
+        double[] losses = backend.Download<double>(loss);
         for (int n = 0; n < losses.Length; n++)
         {
             sums[n / length] += losses[n];
@@ -252,7 +252,7 @@ public sealed class GradientPass(Session session, CausalModel model, DType dtype
             };
         }
 
-        return new EngineException("NE10008", "the loss is not finite: the head produced NaN or infinity") { File = model.Checkpoint.Folder, Key = "head" };
+        return new EngineException("NE10007", "the loss is not finite: the head produced NaN or infinity") { File = model.Checkpoint.Folder, Key = "head" };
     }
 
     private string? FirstNotFinite(StationActivations a)

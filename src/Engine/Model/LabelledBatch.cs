@@ -12,8 +12,7 @@ public sealed class LabelledBatch : IDisposable
     public LabelledBatch(IBackend backend, TokenBatch tokens, ReadOnlySpan<int> targets)
     {
         Tokens = tokens;
-        Targets = backend.Alloc(DType.I32, new Shape(targets.Length));
-        targets.CopyTo(Targets.AsSpan<int>());
+        Targets = backend.Upload(new Shape(targets.Length), targets);
         var counts = new int[tokens.Sequences];
         for (int n = 0; n < targets.Length; n++)
         {

@@ -34,8 +34,7 @@ public sealed class RopeTable(IBackend backend, RopeSpec spec, DType dtype) : ID
         Dispose();
         double[] frequency = spec.Frequencies(length);
         var shape = new Shape(rows, frequency.Length);
-        using Tensor c = backend.Alloc(DType.F64, shape), s = backend.Alloc(DType.F64, shape);
-        Span<double> cs = c.AsSpan<double>(), ss = s.AsSpan<double>();
+        double[] cs = new double[shape.Count], ss = new double[shape.Count];
         for (int p = 0, k = 0; p < rows; p++)
         {
             foreach (double f in frequency)
@@ -45,6 +44,7 @@ public sealed class RopeTable(IBackend backend, RopeSpec spec, DType dtype) : ID
             }
         }
 
+        using Tensor c = backend.Upload<double>(shape, cs), s = backend.Upload<double>(shape, ss);
         (cos, sin, builtFor) = (backend.Alloc(dtype, shape), backend.Alloc(dtype, shape), rows);
         backend.Copy(cos, c);
         backend.Copy(sin, s);

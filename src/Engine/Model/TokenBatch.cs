@@ -18,10 +18,8 @@ public sealed class TokenBatch : IDisposable
         IBackend backend, ModelSpec spec, ReadOnlySpan<int> ids, int length, ReadOnlySpan<int> mask = default, int start = 0, ReadOnlySpan<int> first = default)
     {
         (Sequences, Length, Start) = (ids.Length / length, length, start);
-        Ids = backend.Alloc(DType.I32, new Shape(ids.Length));
-        ids.CopyTo(Ids.AsSpan<int>());
-        Positions = backend.Alloc(DType.I32, new Shape(ids.Length));
-        Span<int> positions = Positions.AsSpan<int>();
+        Ids = backend.Upload(new Shape(ids.Length), ids);
+        var positions = new int[ids.Length];
         bool fromMask = spec.Rope is null && !mask.IsEmpty;
         for (int i = 0, seen = 0; i < ids.Length; i++)
         {
@@ -32,17 +30,9 @@ public sealed class TokenBatch : IDisposable
             positions[i] = spec.PositionOffset + start + (fromMask && mask[i] == 0 ? -1 : seen - 1);
         }
 
-        if (!mask.IsEmpty)
-        {
-            Mask = backend.Alloc(DType.I32, new Shape(Sequences, length));
-            mask.CopyTo(Mask.AsSpan<int>());
-        }
-
-        if (!first.IsEmpty)
-        {
-            First = backend.Alloc(DType.I32, new Shape(Sequences, length));
-            first.CopyTo(First.AsSpan<int>());
-        }
+        Positions = backend.Upload<int>(new Shape(ids.Length), positions);
+        Mask = mask.IsEmpty ? null : backend.Upload(new Shape(Sequences, length), mask);
+        First = first.IsEmpty ? null : backend.Upload(new Shape(Sequences, length), first);
     }
 
     /// <summary>B</summary>

@@ -46,10 +46,9 @@ public sealed class BlockInfluence(Session session, CausalModel model)
                 LayerWeights layer = model.Layer(l);
                 for (int b = 0; b < batches.Length; b++)
                 {
-                    using Tensor before = backend.Alloc(DType.F32, x[b].Shape);
-                    backend.Copy(before, x[b]);
+                    float[] before = backend.Download<float>(x[b]);
                     x[b] = forward.Layer(layer, l, x[b], batches[b]);
-                    cosines[l] += SumOfCosines(before, x[b], batches[b].Mask);
+                    cosines[l] += SumOfCosines(before, backend.Download<float>(x[b]), MaskOf(windows, first + b * batch, batches[b].Sequences));
                 }
 
                 model.Release(layer);
@@ -65,14 +64,18 @@ public sealed class BlockInfluence(Session session, CausalModel model)
 
     private TokenBatch Batch(TokenWindows windows, int row, int rows) => new(
         backend, model.Spec, windows.Ids.AsSpan(row * windows.Width, rows * windows.Width), windows.Width,
-        windows.Mask is null ? default : windows.Mask.AsSpan(row * windows.Width, rows * windows.Width));
+        MaskOf(windows, row, rows));
 
-    private static double SumOfCosines(Tensor x, Tensor y, Tensor? mask)
+    private static ReadOnlySpan<int> MaskOf(TokenWindows windows, int row, int rows) =>
+        windows.Mask is null ? default : windows.Mask.AsSpan(row * windows.Width, rows * windows.Width);
+
+    private double SumOfCosines(ReadOnlySpan<float> x, ReadOnlySpan<float> y, ReadOnlySpan<int> mask)
     {
         double sum = 0;
-        for (int n = 0; n < x.Rows; n++)
+        int width = model.Spec.Hidden;
+        for (int n = 0; n * width < x.Length; n++)
         {
-            sum += mask?.AsSpan<int>()[n] == 0 ? 0 : Cosine(x.Row<float>(n), y.Row<float>(n));
+            sum += !mask.IsEmpty && mask[n] == 0 ? 0 : Cosine(x.Slice(n * width, width), y.Slice(n * width, width));
         }
 
         return sum;

@@ -96,7 +96,7 @@ public sealed record Importance(ImportanceKind Kind, TaylorOrder Order, Grouping
         using Tensor scores = backend.Alloc(DType.F64, new Shape(columns ? w.Columns : w.Rows));
         backend.Zero(scores);
         backend.AddSaliency(scores, w, NeedsGradients ? g : null, NeedsSquares ? h : null, Saliency!.Value, columns);
-        return scores.AsSpan<double>().ToArray();
+        return backend.Download<double>(scores);
     }
 
     /// <summary>The scores of <paramref name="group"/>'s root, index by index.</summary>

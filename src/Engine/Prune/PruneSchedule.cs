@@ -8,6 +8,9 @@ namespace NativeEngine.Prune;
 /// </summary>
 public sealed class PruneSchedule
 {
+    /// <summary>Code of the error that a number of parameters cannot be reached.</summary>
+    public const string OutOfReach = "NE2037";
+
     private const int WideFfn = 2048, WideMultiple = 64; // from here on, products run faster on widths that are multiples
 
     private readonly ModelSpec dense;
@@ -86,7 +89,7 @@ public sealed class PruneSchedule
         long most = dense.ParameterCount(), least = Shape(1).ParameterCount(), wanted = target.Of(most);
         if (wanted < least || wanted > most)
         {
-            throw new EngineException("NE2037", $"{wanted:N0} parameters cannot be reached")
+            throw new EngineException(OutOfReach, $"{wanted:N0} parameters cannot be reached")
             {
                 Key = "--target-parameters",
                 Found = $"{wanted:N0}",

@@ -35,12 +35,12 @@ public sealed class Selection(PruneSchedule schedule, PruneTarget target, Rankin
     /// <param name="scored">scores for <see cref="PruneSchedule.Groups"/> of it</param>
     /// <param name="step">from 1</param>
     /// <param name="steps">at least <paramref name="step"/></param>
-    /// <exception cref="EngineException">NE10007: a score is not a number</exception>
+    /// <exception cref="EngineException">NE10010: a score is not a number</exception>
     public PrunePlan Step(ModelSpec current, IReadOnlyList<ScoredGroup> scored, int step = 1, int steps = 1)
     {
         foreach (ScoredGroup g in scored.Where(g => !g.Scores.All(double.IsFinite)))
         {
-            throw new EngineException("NE10007", $"the importance of {g.Group.Name} is not finite") { Key = g.Group.Name, Hint = "the calibration text drives the model out of range: look at the checkpoint" };
+            throw new EngineException("NE10010", $"the importance of {g.Group.Name} is not finite") { Key = g.Group.Name, Hint = "the calibration text drives the model out of range: look at the checkpoint" };
         }
 
         bool alone = scored is [{ Group.Kind: StructureKind.Layers }]; // layers are all alike, and there is nothing to compare them with

@@ -13,6 +13,8 @@ namespace NativeEngine.Slice;
 /// </summary>
 internal sealed class Fusion(IBackend backend, ModelSpec spec, bool compat)
 {
+    private const int ElementsAtOnce = 1 << 18; // of a weight on the host; they stay in the cache
+
     private readonly bool bakeMean = spec.Norm == NormKind.Layer;
 
     /// <summary>What <paramref name="spec"/> becomes. A fused model has its own head, RMSNorm without weights, and a shortcut around every station.</summary>
@@ -80,25 +82,29 @@ internal sealed class Fusion(IBackend backend, ModelSpec spec, bool compat)
             backend.Zero(bias);
         }
 
-        Span<float> gain = norm.Gain.AsSpan<float>(), beta = norm.Bias is null ? default : norm.Bias.AsSpan<float>();
-        for (long r = 0; r < map.Weight.Rows; r++)
+        float[] gain = backend.Download<float>(norm.Gain), beta = norm.Bias is null ? [] : backend.Download<float>(norm.Bias);
+        float[] moved = bias is null ? [] : backend.Download<float>(bias);
+        EachRow(map.Weight, change: true, (r, w) =>
         {
-            Span<float> w = map.Weight.Row<float>(r);
-            double moved = 0;
+            double sum = 0;
             for (int c = 0; c < beta.Length; c++)
             {
-                moved += (double)w[c] * beta[c];
+                sum += (double)w[c] * beta[c];
             }
 
-            if (bias is not null)
+            if (moved.Length > 0)
             {
-                bias.AsSpan<float>()[(int)r] = (float)(bias.AsSpan<float>()[(int)r] + moved);
+                moved[r] = (float)(moved[r] + sum);
             }
 
             for (int c = 0; c < w.Length; c++)
             {
                 w[c] = (float)((double)w[c] * gain[c]);
             }
+        });
+        if (bias is not null)
+        {
+            backend.Upload<float>(bias, moved);
         }
 
         return new Linear(map.Weight, bias);
@@ -112,32 +118,32 @@ internal sealed class Fusion(IBackend backend, ModelSpec spec, bool compat)
         }
 
         var mean = new double[map.Weight.Columns];
-        for (long r = 0; r < map.Weight.Rows; r++)
+        EachRow(map.Weight, change: false, (_, w) =>
         {
-            Span<float> w = map.Weight.Row<float>(r);
             for (int c = 0; c < w.Length; c++)
             {
                 mean[c] += w[c];
             }
-        }
-
-        for (long r = 0; r < map.Weight.Rows; r++)
+        });
+        EachRow(map.Weight, change: true, (_, w) =>
         {
-            Span<float> w = map.Weight.Row<float>(r);
             for (int c = 0; c < w.Length; c++)
             {
                 w[c] = (float)(w[c] - mean[c] / map.Weight.Rows);
             }
-        }
-
+        });
         RemoveRowMean(map.Bias);
     }
 
-    private static void RemoveRowMean(Tensor? t)
+    private void RemoveRowMean(Tensor? t)
     {
-        for (long r = 0; t is not null && r < t.Rows; r++)
+        if (t is null)
         {
-            Span<float> row = t.Row<float>(r);
+            return;
+        }
+
+        EachRow(t, change: true, (_, row) =>
+        {
             double mean = 0;
             foreach (float v in row)
             {
@@ -148,6 +154,28 @@ internal sealed class Fusion(IBackend backend, ModelSpec spec, bool compat)
             for (int c = 0; c < row.Length; c++)
             {
                 row[c] = (float)(row[c] - mean);
+            }
+        });
+    }
+
+    /// <summary>Shows every row to the host, block by block, and takes it back where it changes.</summary>
+    private void EachRow(Tensor t, bool change, Action<long, Span<float>> visit)
+    {
+        int columns = (int)t.Columns, rows = (int)Math.Clamp(ElementsAtOnce / columns, 1, t.Rows);
+        var block = new float[rows * columns];
+        for (long from = 0; from < t.Rows; from += rows)
+        {
+            Tensor view = t.RowRange(from, Math.Min(rows, t.Rows - from));
+            Span<float> values = block.AsSpan(0, (int)view.Shape.Count);
+            backend.Download(values, view);
+            for (int r = 0; r < view.Rows; r++)
+            {
+                visit(from + r, values.Slice(r * columns, columns));
+            }
+
+            if (change)
+            {
+                backend.Upload<float>(view, values);
             }
         }
     }

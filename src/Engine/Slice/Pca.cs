@@ -28,17 +28,14 @@ internal sealed class Pca : IDisposable
     public (Tensor Rows, double[] Eigenvalues) Solve()
     {
         long d = h.Rows;
+        double[] diagonal = backend.Download<double>(h.Diagonal());
         double trace = 0;
-        for (long i = 0; i < d; i++)
+        foreach (double v in diagonal)
         {
-            trace += h.Row<double>(i)[(int)i];
+            trace += v;
         }
 
-        for (long i = 0; i < d; i++)
-        {
-            h.Row<double>(i)[(int)i] += Damping * trace / d;
-        }
-
+        backend.Upload<double>(h.Diagonal(), Array.ConvertAll(diagonal, v => v + Damping * trace / d));
         if (!backend.AllFinite(h))
         {
             throw new EngineException("NE10003", "the covariance of the calibration signal is not finite")
@@ -55,7 +52,7 @@ internal sealed class Pca : IDisposable
             backend.Copy(rows.RowRange(i, 1), ascending.RowRange(d - 1 - i, 1));
         }
 
-        double[] eigenvalues = values.AsSpan<double>().ToArray();
+        double[] eigenvalues = backend.Download<double>(values);
         Array.Reverse(eigenvalues);
         return (rows, eigenvalues);
     }

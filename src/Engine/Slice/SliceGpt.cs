@@ -214,12 +214,13 @@ public sealed class SliceGpt : IDisposable
     private void Mix(Tensor q, NumpyRandom random)
     {
         var square = new Shape(q.Rows, q.Rows);
-        using Tensor uniform = backend.Alloc(DType.F64, square), r = backend.Alloc(DType.F64, square), mixed = backend.Alloc(DType.F64, q.Shape);
-        foreach (ref double v in uniform.AsSpan<double>())
+        var numbers = new double[square.Count];
+        foreach (ref double v in numbers.AsSpan())
         {
             v = random.NextDouble();
         }
 
+        using Tensor uniform = backend.Upload<double>(square, numbers), r = backend.Alloc(DType.F64, square), mixed = backend.Alloc(DType.F64, q.Shape);
         backend.Qr(r, uniform);
         backend.Gemm(mixed, r, q, transposeA: true);
         backend.Copy(q, mixed);

@@ -69,7 +69,7 @@ public sealed class AdapterSet : IDisposable
         var set = new AdapterSet(backend, config, Targets(spec, roles));
         foreach (((int layer, Role role), Lora lora) in set.maps)
         {
-            Draw(lora.A, Key(seed, layer, role));
+            Draw(backend, lora.A, Key(seed, layer, role));
         }
 
         return set;
@@ -127,16 +127,16 @@ public sealed class AdapterSet : IDisposable
 
     private static long Key(long seed, int layer, Role role) => (long)new SplitMix64((long)new SplitMix64(seed).Next() + layer * 256L + (int)role).Next();
 
-    private static void Draw(Tensor a, long key)
+    private static void Draw(IBackend backend, Tensor a, long key)
     {
         double bound = 1 / Math.Sqrt(a.Columns);
         var random = new SplitMix64(key);
-        for (long row = 0; row < a.Rows; row++)
+        var values = new float[a.Shape.Count];
+        foreach (ref float x in values.AsSpan())
         {
-            foreach (ref float x in a.Row<float>(row))
-            {
-                x = (float)(bound * (2 * random.NextUnit() - 1));
-            }
+            x = (float)(bound * (2 * random.NextUnit() - 1));
         }
+
+        backend.Upload<float>(a, values);
     }
 }

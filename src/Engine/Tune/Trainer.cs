@@ -94,7 +94,7 @@ public sealed class Trainer : IDisposable
             using Tensor logProbs = session.Backend.Alloc(DType.F64, new Shape(x.Rows));
             forward.TokenLogProbs(logProbs, model.Outer, x, batch.Targets);
             x.Dispose();
-            sum -= System.Numerics.Tensors.TensorPrimitives.Sum<double>(logProbs.AsSpan<double>());
+            sum -= System.Numerics.Tensors.TensorPrimitives.Sum<double>(session.Backend.Download<double>(logProbs));
             targets += micro.TargetCount;
         }
 

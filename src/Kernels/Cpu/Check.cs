@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 
 namespace NativeEngine.Kernels.Cpu;
 
@@ -25,6 +26,15 @@ internal static class Check
         }
 
         That(same, op, "all tensors must be F32, or all F64", tensors);
+    }
+
+    /// <summary><paramref name="count"/> host values are what <paramref name="tensor"/> holds; returns how many of them make a row.</summary>
+    public static int Transfer<T>(Op op, Tensor tensor, int count) where T : unmanaged
+    {
+        int size = Unsafe.SizeOf<T>(), element = tensor.DType.Size();
+        That(size == element || typeof(T) == typeof(byte), op, $"{typeof(T).Name} is not the size of an element", tensor);
+        That((long)count * size == tensor.Shape.Count * element, op, $"there must be one value per element, not {count} of {size} bytes", tensor);
+        return checked((int)(tensor.Columns * element / size));
     }
 
     /// <summary>All tensors have the same rows and columns.</summary>

@@ -50,8 +50,15 @@ internal static unsafe class ColumnReduce
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Add<T>(double* sums, Vector512<T> v)
     {
-        var lanes = DoubleLanes.Load<T>(sums);
-        lanes.Add(v);
-        lanes.Store<T>(sums);
+        if (typeof(T) == typeof(float))
+        {
+            (Vector512.Load(sums) + Vector512.WidenLower(v.AsSingle())).Store(sums);
+            sums += Vector512<double>.Count;
+            (Vector512.Load(sums) + Vector512.WidenUpper(v.AsSingle())).Store(sums);
+        }
+        else
+        {
+            (Vector512.Load(sums) + v.AsDouble()).Store(sums);
+        }
     }
 }

@@ -7,6 +7,26 @@ namespace NativeEngine.Kernels.Cpu;
 public sealed partial class CpuBackend
 {
     /// <inheritdoc/>
+    public void Upload<T>(Tensor y, ReadOnlySpan<T> values) where T : unmanaged
+    {
+        int columns = Check.Transfer<T>(Op.Upload, y, values.Length);
+        for (long n = 0; n < y.Rows; n++)
+        {
+            values.Slice((int)n * columns, columns).CopyTo(HostRow<T>(y, n, columns));
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Download<T>(Span<T> values, Tensor x) where T : unmanaged
+    {
+        int columns = Check.Transfer<T>(Op.Download, x, values.Length);
+        for (long n = 0; n < x.Rows; n++)
+        {
+            HostRow<T>(x, n, columns).CopyTo(values.Slice((int)n * columns, columns));
+        }
+    }
+
+    /// <inheritdoc/>
     public void Copy(Tensor y, Tensor x)
     {
         Check.SameSize(Op.Copy, y, x);
@@ -59,6 +79,9 @@ public sealed partial class CpuBackend
             _ => AllFinite<ushort>(x, Bfloat16.AllFinite),
         };
     }
+
+    private static unsafe Span<T> HostRow<T>(Tensor t, long row, int columns) where T : unmanaged =>
+        new((byte*)t.Address + row * t.RowStride * t.DType.Size(), columns);
 
     private unsafe void Transpose<T>(Tensor y, Tensor x) where T : unmanaged
     {

@@ -9,7 +9,7 @@ namespace NativeEngine.Kernels.Cpu;
 /// u = dy gain it is dx = scale (u - mean(u) - c scale^2 sum(u c) / width); no gain is an empty one. Where the mean is not a
 /// function of x (RMSNorm), mean(u) drops out.
 /// </summary>
-internal static class NormGradient
+internal static unsafe class NormGradient
 {
     /// <summary>dx += the gradient of the row.</summary>
     public static void AddInput<T>(
@@ -29,14 +29,17 @@ internal static class NormGradient
         int whole = x.Length & -Vector512<T>.Count;
         DoubleLanes sum = default, moment = default;
         Vector512<double> means = Vector512.Create(mean);
-        Vector512<T> restOfX = VectorMath.LoadPartial(x[whole..], T.Zero), restOfU = LastU(dy, gain, whole);
-        sum.Add(restOfU);
-        moment.AddProduct(restOfU, restOfX, means);
-        for (int i = 0; i < whole; i += Vector512<T>.Count)
+        Vector512<T> lastX = VectorMath.LoadPartial(x[whole..], T.Zero), lastU = LastU(dy, gain, whole);
+        sum.Add(lastU);
+        moment.AddProduct(lastU, lastX, means);
+        fixed (T* pdy = dy, px = x, pgain = gain)
         {
-            Vector512<T> u = U(dy, gain, i);
-            sum.Add(u);
-            moment.AddProduct(u, Vector512.Create(x[i..]), means);
+            for (int i = 0; i < whole; i += Vector512<T>.Count)
+            {
+                Vector512<T> u = U(pdy, pgain, i);
+                sum.Add(u);
+                moment.AddProduct(u, Vector512.Load(px + i), means);
+            }
         }
 
         return (sum.Total, moment.Total);
@@ -49,10 +52,13 @@ internal static class NormGradient
     {
         Vector512<T> means = Vector512.Create(mean), meansOfU = Vector512.Create(meanOfU), scales = Vector512.Create(scale), slopes = Vector512.Create(slope);
         int i = 0;
-        for (; i <= x.Length - Vector512<T>.Count; i += Vector512<T>.Count)
+        fixed (T* pdx = dx, pdy = dy, px = x, pgain = gain)
         {
-            Vector512<T> gradient = Simd512<T>.MultiplyAdd(slopes, Vector512.Create(x[i..]) - means, U(dy, gain, i) - meansOfU);
-            Simd512<T>.MultiplyAdd(scales, gradient, Vector512.Create<T>(dx[i..])).CopyTo(dx[i..]);
+            for (; i <= x.Length - Vector512<T>.Count; i += Vector512<T>.Count)
+            {
+                Vector512<T> gradient = Simd512<T>.MultiplyAdd(slopes, Vector512.Load(px + i) - means, U(pdy, pgain, i) - meansOfU);
+                Simd512<T>.MultiplyAdd(scales, gradient, Vector512.Load(pdx + i)).Store(pdx + i);
+            }
         }
 
         Vector512<T> last = Simd512<T>.MultiplyAdd(slopes, VectorMath.LoadPartial(x[i..], T.Zero) - means, LastU(dy, gain, i) - meansOfU);
@@ -60,12 +66,12 @@ internal static class NormGradient
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<T> U<T>(ReadOnlySpan<T> dy, ReadOnlySpan<T> gain, int at) where T : unmanaged =>
-        gain.IsEmpty ? Vector512.Create(dy[at..]) : Vector512.Create(dy[at..]) * Vector512.Create(gain[at..]);
+    private static Vector512<T> U<T>(T* dy, T* gain, int at) where T : unmanaged =>
+        gain == null ? Vector512.Load(dy + at) : Vector512.Load(dy + at) * Vector512.Load(gain + at);
 
     private static Vector512<T> LastU<T>(ReadOnlySpan<T> dy, ReadOnlySpan<T> gain, int at) where T : unmanaged, INumber<T>
     {
-        Vector512<T> rest = VectorMath.LoadPartial(dy[at..], T.Zero);
-        return gain.IsEmpty ? rest : rest * VectorMath.LoadPartial(gain[at..], T.Zero);
+        Vector512<T> last = VectorMath.LoadPartial(dy[at..], T.Zero);
+        return gain.IsEmpty ? last : last * VectorMath.LoadPartial(gain[at..], T.Zero);
     }
 }

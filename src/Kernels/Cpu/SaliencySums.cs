@@ -20,13 +20,13 @@ internal static class SaliencySums<TWeight, T, TSaliency>
     public static double OfRow(ReadOnlySpan<TWeight> w, ReadOnlySpan<T> g, ReadOnlySpan<T> h)
     {
         int whole = w.Length & -Count;
-        Vector512<double> sum = Last(w, g, h, whole);
+        Vector512<double> last = Last(w, g, h, whole), sum = Vector512<double>.Zero;
         for (int i = 0; i < whole; i += Count)
         {
             sum += At(w, g, h, i);
         }
 
-        return Vector512.Sum(sum);
+        return Vector512.Sum(sum + last);
     }
 
     /// <summary>sums += the saliency, column by column; up to a whole vector is written.</summary>

@@ -12,9 +12,14 @@ namespace NativeEngine.Kernels.Cpu;
 internal static class VectorMath
 {
     /// <summary>The first lanes from <paramref name="x"/>, the others <paramref name="fill"/>: the last, incomplete vector of a row.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)] // its stack buffer would keep the caller's vectors out of registers
+    [MethodImpl(InnerLoop.Options)] // inlined, its stack buffer would keep the caller's vectors out of registers
     public static Vector512<T> LoadPartial<T>(ReadOnlySpan<T> x, T fill) where T : unmanaged
     {
+        if (x.IsEmpty)
+        {
+            return Vector512.Create(fill);
+        }
+
         Span<T> lanes = stackalloc T[Vector512<T>.Count];
         lanes.Fill(fill);
         x.CopyTo(lanes);
@@ -22,9 +27,14 @@ internal static class VectorMath
     }
 
     /// <summary>Stores as many of the first lanes as <paramref name="y"/> is long.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    [MethodImpl(InnerLoop.Options)]
     public static void StorePartial<T>(Vector512<T> v, Span<T> y) where T : unmanaged
     {
+        if (y.IsEmpty)
+        {
+            return;
+        }
+
         Span<T> lanes = stackalloc T[Vector512<T>.Count];
         v.CopyTo(lanes);
         lanes[..y.Length].CopyTo(y);

@@ -177,6 +177,62 @@ public sealed class BackwardTests
         Assert.All(expected, e => AssertClose(e.Value, found[e.Key], Tolerances.SameInF64 * Math.Max(1e-6, e.Value.Max(Math.Abs)), e.Key));
     }
 
+    [SkippableTheory]
+    [InlineData("tiny-llama3", 0.3)]
+    [InlineData("tiny-opt", 0)]
+    [InlineData("tiny-phi", 0.3)]
+    public void An_adapters_gradient_is_the_slope_of_the_loss(string name, double dropout)
+    {
+        using var run = new GradientRun(Golden.Model(name), DType.F64);
+        var random = new Random(12);
+        List<(Tensor Value, Tensor Gradient, string Name)> factors = [];
+        run.Model.AttachAdapters((l, layer) =>
+        {
+            foreach (Station station in layer.Stations)
+            {
+                foreach (Spec.LinearLayout map in station.Layout.Maps)
+                {
+                    // q and v of the stacked q, k, v: parts need not be all of a map
+                    Spec.LinearPart[] parts = [.. map.Parts.Where(p => p.Role != Spec.Role.AttnK)];
+                    (Tensor a, Tensor da) = Factor(3 * parts.Length, map.Inputs, $"A of {map.Slot}, layer {l}");
+                    AdapterPart[] adapted = [.. parts.Select(p =>
+                    {
+                        (Tensor b, Tensor db) = Factor(p.Rows, 3, $"B of {p.Role}, layer {l}");
+                        return new AdapterPart(p.From, b, db);
+                    })];
+                    station[map.Slot] = station[map.Slot]! with { Adapter = new Adapter(a, da, adapted, 0.7, dropout, (ulong)(l * 100 + (int)map.Slot)) };
+                }
+            }
+        });
+        TokenWindows windows = Windows(random, run.Spec.Vocab, 2, 12);
+        using LabelledBatch batch = run.Batch(windows, dropout: 99);
+        run.Loss([batch]);
+        (double[] Gradient, string Name, Tensor Value)[] all = [.. factors.Select(f => (f.Gradient.AsSpan<double>().ToArray(), f.Name, f.Value))];
+        foreach ((double[] gradient, string what, Tensor value) in all.Where((_, i) => i % 3 == 0))
+        {
+            AssertSlope(run, batch, value, gradient, what, random);
+        }
+
+        factors.ForEach(f =>
+        {
+            f.Value.Dispose();
+            f.Gradient.Dispose();
+        });
+
+        (Tensor, Tensor) Factor(long rows, long columns, string what)
+        {
+            Tensor value = run.Backend.Alloc(DType.F64, new Shape(rows, columns)), gradient = run.Backend.Alloc(DType.F64, value.Shape);
+            foreach (ref double v in value.AsSpan<double>())
+            {
+                v = 0.2 * (random.NextDouble() - 0.5);
+            }
+
+            run.Backend.Zero(gradient);
+            factors.Add((value, gradient, what));
+            return (value, gradient);
+        }
+    }
+
     [SkippableFact]
     public void A_loss_that_is_not_finite_names_the_layer_and_the_op()
     {

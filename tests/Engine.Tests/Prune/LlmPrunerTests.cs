@@ -177,11 +177,11 @@ public sealed class LlmPrunerTests
     private static IEnumerable<int> Pruned(PrunePlan plan, Group group) =>
         plan.Groups.FirstOrDefault(g => g.Layer == group.Layer && g.Kind == group.Kind)?.Pruned ?? [];
 
-    private static void AssertScores(IReadOnlyList<double> expected, IReadOnlyList<double> found, double rtol, double atolTimesMax, string what)
+    private static void AssertScores(double[] expected, IReadOnlyList<double> found, double rtol, double atolTimesMax, string what)
     {
-        Assert.Equal(expected.Count, found.Count);
+        Assert.Equal(expected.Length, found.Count);
         double atol = atolTimesMax * expected.Max();
-        for (int i = 0; i < expected.Count; i++)
+        for (int i = 0; i < expected.Length; i++)
         {
             Golden.Close(expected[i], found[i], expected[i] == 0 || Math.Abs(found[i] - expected[i]) > atol ? rtol : 0, atol, $"{what}[{i}]");
         }

@@ -16,12 +16,10 @@ namespace NativeEngine.Tests.Tune;
 public sealed class TrainerTests
 {
     /// <summary>golden/llmpruner/tiny-llama/lora.json: post_training.py on the model that lost a quarter of two layers.</summary>
-    [SkippableTheory]
-    [InlineData("result", 1e-4)]
-    [InlineData("result_lr_3e-3", 3e-3)]
-    public void The_recipe_of_LLM_Pruner_matches_step_by_step(string record, double learningRate)
+    [SkippableFact]
+    public void The_recipe_of_LLM_Pruner_matches_step_by_step()
     {
-        JsonElement json = Golden.Json("llmpruner", "tiny-llama", "lora.json"), expected = json.GetProperty(record);
+        JsonElement json = Golden.Json("llmpruner", "tiny-llama", "lora.json"), expected = json.GetProperty("result");
         GoldenTensors weights = Golden.Tensors("llmpruner", "tiny-llama", "lora_weights.safetensors");
         double lossRtol = json.GetProperty("rtol_loss").GetDouble(), normRtol = json.GetProperty("rtol_norm").GetDouble(), pplRtol = json.GetProperty("rtol_ppl").GetDouble();
         using var run = new PruneRun("tiny-llama");
@@ -37,7 +35,7 @@ public sealed class TrainerTests
         for (int step = 0; step < 16; step++)
         {
             TrainingExample[] batch = [.. Enumerable.Range(step * 16, 16).Select(i => records[i % 32])];
-            double loss = trainer.Step([.. collator.Collate(batch)], learningRate);
+            double loss = trainer.Step([.. collator.Collate(batch)], 1e-4);
             Golden.Close(expected.GetProperty("loss")[step].GetDouble(), loss, lossRtol, 0, $"loss of step {step}");
             Golden.Close(expected.GetProperty("grad_norm")[step].GetDouble(), trainer.GradientNorm, normRtol, 0, $"gradient norm of step {step}");
             if (expected.GetProperty("norms").TryGetProperty($"{step + 1}", out JsonElement norms))
@@ -50,11 +48,7 @@ public sealed class TrainerTests
             }
         }
 
-        if (record == "result")
-        {
-            AssertAdapters(state.Adapters, model.Spec, weights, "end.", "", Tolerances.TunedAdapter);
-        }
-
+        AssertAdapters(state.Adapters, model.Spec, weights, "end.", "", Tolerances.TunedAdapter);
         TokenWindows windows = Golden.Tensors("llmpruner", "tokens", "spm_slow.safetensors").Windows("wt2_test", rows: PruneRun.Windows);
         double ppl = Math.Exp(PerplexityEvaluation.Mean(new PerplexityEvaluation(session, model).Measure(windows, 4, null), PerplexityProtocol.LlmPruner));
         Golden.Close(expected.GetProperty("ppl").GetProperty("wt2_test").GetDouble(), ppl, pplRtol, 0, "perplexity");

@@ -1,0 +1,98 @@
+using NativeEngine.Kernels.Interop.Native;
+using static NativeEngine.Kernels.Interop.Native.cublasFillMode_t;
+using static NativeEngine.Kernels.Interop.Native.CuSolver;
+
+namespace NativeEngine.Kernels.Interop;
+
+/// <summary>Scratch memory of a factorisation.</summary>
+/// <param name="DeviceBytes">on the device</param>
+/// <param name="HostBytes">on the host</param>
+internal readonly record struct SolverWorkspace(long DeviceBytes, long HostBytes);
+
+/// <summary>
+/// cuSOLVER on one stream, in F64. Column-major: of a symmetric row-major matrix, the eigenvectors come out as rows. Whether a factorisation exists
+/// is written to <c>info</c>, an I32 on the device: 0 for success.
+/// </summary>
+internal sealed unsafe class CuSolverHandle : CudaHandle
+{
+    private const cudaDataType F64 = cudaDataType.CUDA_R_64F;
+    private const cusolverEigMode_t Vectors = cusolverEigMode_t.CUSOLVER_EIG_MODE_VECTOR;
+    private nint parameters;
+
+    /// <summary>Runs on <paramref name="stream"/>.</summary>
+    public CuSolverHandle(CudaStream stream) : base(stream)
+    {
+        nint created;
+        Gate.Check(cusolverDnCreate(&created));
+        Own(created, () =>
+        {
+            nint options;
+            Gate.Check(cusolverDnSetStream(handle, stream.Handle));
+            Gate.Check(cusolverDnCreateParams(&options));
+            parameters = options;
+        });
+    }
+
+    /// <summary>What <see cref="SymEig"/> needs for n x n.</summary>
+    public SolverWorkspace SymEigWorkspace(DeviceMatrix a, nint values, long n)
+    {
+        nuint device, host;
+        Gate.Check(
+            cusolverDnXsyevd_bufferSize(
+                handle, parameters, Vectors, CUBLAS_FILL_MODE_LOWER, n, F64, a.Address, a.Stride, F64, values, F64, &device, &host),
+            $"n {n}");
+        return new((long)device, (long)host);
+    }
+
+    /// <summary>Eigenvalues of the symmetric matrix in the lower triangle of <paramref name="a"/>, ascending; a becomes the eigenvectors, as columns.</summary>
+    public void SymEig(DeviceMatrix a, nint values, long n, nint device, nint host, SolverWorkspace workspace, nint info) => Gate.Check(
+        cusolverDnXsyevd(
+            handle, parameters, Vectors, CUBLAS_FILL_MODE_LOWER, n, F64, a.Address, a.Stride, F64, values, F64,
+            device, (nuint)workspace.DeviceBytes, (void*)host, (nuint)workspace.HostBytes, info),
+        $"n {n}");
+
+    /// <summary>What <see cref="Cholesky"/> needs for n x n.</summary>
+    public SolverWorkspace CholeskyWorkspace(DeviceMatrix a, long n)
+    {
+        nuint device, host;
+        Gate.Check(cusolverDnXpotrf_bufferSize(handle, parameters, CUBLAS_FILL_MODE_LOWER, n, F64, a.Address, a.Stride, F64, &device, &host), $"n {n}");
+        return new((long)device, (long)host);
+    }
+
+    /// <summary>The lower triangle of <paramref name="a"/> becomes its Cholesky factor; info > 0 is the order of the first minor that is not positive.</summary>
+    public void Cholesky(DeviceMatrix a, long n, nint device, nint host, SolverWorkspace workspace, nint info) => Gate.Check(
+        cusolverDnXpotrf(
+            handle, parameters, CUBLAS_FILL_MODE_LOWER, n, F64, a.Address, a.Stride, F64,
+            device, (nuint)workspace.DeviceBytes, (void*)host, (nuint)workspace.HostBytes, info),
+        $"n {n}");
+
+    /// <summary>What <see cref="Qr"/> needs for n x n: the larger of its two steps.</summary>
+    public SolverWorkspace QrWorkspace(DeviceMatrix a, nint tau, long n)
+    {
+        nuint device, host;
+        int elements;
+        Gate.Check(cusolverDnXgeqrf_bufferSize(handle, parameters, n, n, F64, a.Address, a.Stride, F64, tau, F64, &device, &host), $"n {n}");
+        Gate.Check(cusolverDnDorgqr_bufferSize(handle, checked((int)n), (int)n, (int)n, a.Address, checked((int)a.Stride), tau, &elements), $"n {n}");
+        return new(Math.Max((long)device, elements * (long)sizeof(double)), (long)host);
+    }
+
+    /// <summary>Householder QR: a becomes Q. <paramref name="tau"/> takes n scalars.</summary>
+    public void Qr(DeviceMatrix a, nint tau, long n, nint device, nint host, SolverWorkspace workspace, nint info)
+    {
+        Gate.Check(
+            cusolverDnXgeqrf(
+                handle, parameters, n, n, F64, a.Address, a.Stride, F64, tau, F64,
+                device, (nuint)workspace.DeviceBytes, (void*)host, (nuint)workspace.HostBytes, info),
+            $"n {n}");
+        Gate.Check(
+            cusolverDnDorgqr(
+                handle, checked((int)n), (int)n, (int)n, a.Address, checked((int)a.Stride), tau,
+                device, checked((int)(workspace.DeviceBytes / sizeof(double))), info),
+            $"n {n}");
+    }
+
+    /// <inheritdoc/>
+    protected override bool Destroy() =>
+        (parameters == 0 || Gate.Quietly(cusolverDnDestroyParams(parameters), this, nameof(cusolverDnDestroyParams)))
+        & Gate.Quietly(cusolverDnDestroy(handle), this, nameof(cusolverDnDestroy));
+}

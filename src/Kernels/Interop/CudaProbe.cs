@@ -1,0 +1,112 @@
+using System.Globalization;
+using NativeEngine.Kernels.Interop;
+using NativeEngine.Kernels.Interop.Native;
+
+namespace NativeEngine.Kernels;
+
+/// <summary>A library that CUDA needs.</summary>
+/// <param name="Name">driver, nvrtc, cublasLt, cublas or cusolver</param>
+/// <param name="Path">the file; null where there is none</param>
+/// <param name="Version">what it says of itself</param>
+/// <param name="Problem">why it cannot be used; null when it can</param>
+public sealed record CudaLibrary(string Name, string? Path, string? Version, string? Problem);
+
+/// <summary>A device that the driver shows.</summary>
+/// <param name="Name">"cuda:0"</param>
+/// <param name="Model">what the maker calls it</param>
+/// <param name="ComputeCapability">such as 9.0</param>
+/// <param name="MemoryBytes">its memory</param>
+/// <param name="FreeBytes">what of it is free; null where the device cannot be opened</param>
+/// <param name="Problem">why it cannot be opened; null when it can</param>
+public sealed record CudaDevice(string Name, string Model, string ComputeCapability, long MemoryBytes, long? FreeBytes, string? Problem);
+
+/// <summary>What CUDA finds on this machine, and why not. No driver and no device are normal states; looking never throws.</summary>
+public sealed record CudaProbe
+{
+    /// <summary>The oldest driver that runs the kernels and knows the libraries, by the CUDA version it is made for.</summary>
+    private static readonly Version OldestDriver = new(12, 0);
+
+    /// <summary>The CUDA version that the driver is made for, such as 13.0; null without a driver.</summary>
+    public string? DriverVersion { get; init; }
+
+    /// <summary>Why no device can be used; null when one can.</summary>
+    public string? Problem { get; init; }
+
+    /// <summary>The libraries, the driver first; those of the toolkit are only looked for where there is a device.</summary>
+    public required IReadOnlyList<CudaLibrary> Libraries { get; init; }
+
+    /// <summary>The devices, in the driver's order.</summary>
+    public required IReadOnlyList<CudaDevice> Devices { get; init; }
+
+    /// <summary>Looks. Opens every device for a moment, which can take a second.</summary>
+    public static CudaProbe Run() => Run(NativeLibs.Process);
+
+    internal static CudaProbe Run(NativeLibs libs)
+    {
+        CudaLibrary driver = Look(libs, Interop.Native.Libraries.Driver, "driver");
+        if (driver.Problem is not null)
+        {
+            return new() { Problem = $"no NVIDIA driver: {driver.Problem}", Libraries = [driver], Devices = [] };
+        }
+
+        CudaProbe found = new() { DriverVersion = driver.Version, Libraries = [driver], Devices = [] };
+        try
+        {
+            int count = CudaContext.Count();
+            if (count == 0)
+            {
+                return found with { Problem = NoDevice };
+            }
+
+            found = found with
+            {
+                Devices = [.. Enumerable.Range(0, count).Select(Look)],
+                Libraries = [driver, .. NativeLibs.Toolkit.Select(library => Look(libs, library, library))],
+            };
+        }
+        catch (EngineException e)
+        {
+            return found with { Problem = e is CudaException { StatusCode: (int)CUresult.CUDA_ERROR_NO_DEVICE } ? NoDevice : e.Message };
+        }
+
+        if (Version.Parse(found.DriverVersion!) < OldestDriver)
+        {
+            return found with { Problem = $"the driver is for CUDA {found.DriverVersion}, {OldestDriver} or later is needed" };
+        }
+
+        string[] problems = [.. found.Libraries.Select(library => library.Problem).OfType<string>().Distinct()];
+        if (problems.Length == 0 && found.Devices.All(device => device.Problem is not null))
+        {
+            problems = [found.Devices[0].Problem!];
+        }
+
+        return problems.Length == 0 ? found : found with { Problem = string.Join("; ", problems) };
+    }
+
+    private static string NoDevice => Environment.GetEnvironmentVariable("CUDA_VISIBLE_DEVICES") is { } visible
+        ? $"the driver shows no device; CUDA_VISIBLE_DEVICES is '{visible}'"
+        : "the driver shows no device";
+
+    private static CudaLibrary Look(NativeLibs libs, string library, string name)
+    {
+        List<string> reasons = [];
+        return libs.TryLoad(library, reasons) is { } loaded
+            ? new(name, loaded.Path, loaded.Version?.ToString(), null)
+            : new(name, null, null, string.Join("; ", reasons));
+    }
+
+    private static CudaDevice Look(int ordinal)
+    {
+        (string model, Version capability, long bytes) = CudaContext.Describe(ordinal);
+        CudaDevice device = new(string.Create(CultureInfo.InvariantCulture, $"cuda:{ordinal}"), model, capability.ToString(), bytes, null, null);
+        try
+        {
+            using CudaContext context = new(ordinal);
+            return device with { FreeBytes = context.Memory().Free };
+        }
+        catch (EngineException e)
+        {
+            return device with { Problem = e.Message };
+        }
+    }
+}

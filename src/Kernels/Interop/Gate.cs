@@ -1,0 +1,132 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using NativeEngine.Kernels.Interop.Native;
+
+namespace NativeEngine.Kernels.Interop;
+
+/// <summary>
+/// The one way to a native call: <c>gate.Check(cuStreamSynchronize(stream), $"{n} rows")</c>. C# evaluates the gate before the call behind it,
+/// so a gate that is shut throws before the call is made. The facts are only put together when the call failed.
+/// </summary>
+internal readonly struct Gate
+{
+    private readonly CudaHandle? caller; // used after the call, so it is alive during the call
+
+    private Gate(CudaHandle caller) => this.caller = caller;
+
+    /// <summary>For calls that need no context.</summary>
+    public static Gate Open
+    {
+        get
+        {
+            GpuFault.ThrowIfLatched();
+            return default;
+        }
+    }
+
+    /// <summary>For calls on behalf of <paramref name="caller"/>, in its context.</summary>
+    public static Gate Of(CudaHandle caller)
+    {
+        GpuFault.ThrowIfLatched();
+        ObjectDisposedException.ThrowIf(caller.IsClosed, caller);
+        Gate gate = new(caller);
+        if (caller.Context is { } context)
+        {
+            // Every time: the thread may be another than last time, and the host process may use CUDA as well.
+            gate.Check(context.SetCurrent(), nameof(Cuda.cuCtxSetCurrent));
+        }
+
+        return gate;
+    }
+
+    /// <summary>True for any status but success, which is 0 in every library.</summary>
+    public static bool Failed<T>(T status) where T : unmanaged, Enum => Unsafe.BitCast<T, int>(status) != 0;
+
+    /// <summary>True for success. Never throws, but remembers a fault: for what runs in finalizers.</summary>
+    public static bool Quietly<T>(T status, CudaHandle caller, string call) where T : unmanaged, Enum
+    {
+        if (Failed(status) && Status.Of(status) is { Verdict: Verdict.Fault } fault)
+        {
+            GpuFault.Latch(new CudaException(fault, call, caller.Context?.Name, null));
+        }
+
+        return !Failed(status);
+    }
+
+    /// <summary>Throws a <see cref="CudaException"/> unless <paramref name="status"/> is success.</summary>
+    public void Check<T>(T status, [CallerArgumentExpression(nameof(status))] string call = "") where T : unmanaged, Enum
+    {
+        if (Failed(status))
+        {
+            throw Error(status, call, null);
+        }
+    }
+
+    /// <summary>The same, with sizes and shapes for the message.</summary>
+    public void Check<T>(
+        T status, [InterpolatedStringHandlerArgument(nameof(status))] ref Facts<T> facts, [CallerArgumentExpression(nameof(status))] string call = "")
+        where T : unmanaged, Enum
+    {
+        if (Failed(status))
+        {
+            throw Error(status, call, facts.ToText());
+        }
+    }
+
+    /// <summary>Whether what was asked for has happened; throws unless the answer is yes or not yet.</summary>
+    public bool IsReady(CUresult status, [CallerArgumentExpression(nameof(status))] string call = "")
+    {
+        if (status == CUresult.CUDA_ERROR_NOT_READY)
+        {
+            return false;
+        }
+
+        Check(status, call);
+        return true;
+    }
+
+    /// <summary>The exception for a status; latches a fault.</summary>
+    public CudaException Error<T>(T status, string call, string? facts, string? log = null) where T : unmanaged, Enum
+    {
+        Status read = Status.Of(status);
+        if (read.Verdict == Verdict.OutOfMemory && caller?.Context is not null)
+        {
+            facts = facts is null ? FreeMemory() : $"{facts}, {FreeMemory()}";
+        }
+
+        CudaException error = new(read, call.Split('(')[0], caller?.Context?.Name, facts) { Log = log };
+        if (read.Verdict == Verdict.Fault)
+        {
+            GpuFault.Latch(error);
+        }
+
+        return error;
+    }
+
+    private static unsafe string FreeMemory()
+    {
+        nuint free, total;
+        return Failed(Cuda.cuMemGetInfo_v2(&free, &total))
+            ? "free memory unknown"
+            : string.Create(CultureInfo.InvariantCulture, $"{free:N0} of {total:N0} bytes free on the device");
+    }
+}
+
+/// <summary>An interpolated string that is only put together when <c>status</c> is a failure.</summary>
+[InterpolatedStringHandler]
+internal ref struct Facts<T> where T : unmanaged, Enum
+{
+    private DefaultInterpolatedStringHandler text;
+
+    public Facts(int literalLength, int formattedCount, T status, out bool failed)
+    {
+        failed = Gate.Failed(status);
+        text = failed ? new(literalLength, formattedCount, CultureInfo.InvariantCulture) : default;
+    }
+
+    public void AppendLiteral(string value) => text.AppendLiteral(value);
+
+    public void AppendFormatted<TValue>(TValue value, string? format = null) => text.AppendFormatted(value, format);
+
+    public string ToText() => text.ToStringAndClear();
+}

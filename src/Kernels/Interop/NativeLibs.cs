@@ -1,0 +1,201 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using NativeEngine.Kernels.Interop.Native;
+
+namespace NativeEngine.Kernels.Interop;
+
+/// <summary>A library that was loaded.</summary>
+/// <param name="Handle">of the system's loader</param>
+/// <param name="Path">the file</param>
+/// <param name="Version">what it says of itself</param>
+internal sealed record LoadedLibrary(nint Handle, string Path, Version? Version);
+
+/// <summary>
+/// Finds the CUDA libraries when they are first called, or says why not. NVRTC, cuBLAS, cuBLASLt and cuSOLVER come from one CUDA release,
+/// the newest that is complete and that the driver is new enough for. NVRTC alone, without the others, is found as well.
+/// </summary>
+internal sealed class NativeLibs(CudaFolders folders, ILibraryLoader loader)
+{
+    private const int LastCompiler = 11; // an NVRTC of this release will do where the chosen one has none: its code runs under every later driver
+    private static readonly int[] Releases = [13, 12];
+
+    private readonly Lock guard = new();
+    private readonly Dictionary<string, LoadedLibrary> loaded = [];
+    private int? release;
+
+    /// <summary>The libraries that come with a CUDA release, apart from the driver.</summary>
+    public static IReadOnlyList<string> Toolkit { get; } = [Libraries.Nvrtc, Libraries.CuBlasLt, Libraries.CuBlas, Libraries.CuSolver];
+
+    /// <summary>Those of this process.</summary>
+    public static NativeLibs Process { get; } = new(
+        new CudaFolders(Environment.GetEnvironmentVariable, NamesOf(Libraries.Driver).Single().Name, CudaFolders.Common), new LibraryLoader());
+
+    [ModuleInitializer]
+    [SuppressMessage("Usage", "CA2255", Justification = "the imports of this assembly must never be resolved by the rules of .NET")]
+    internal static void Register() => NativeLibrary.SetDllImportResolver(typeof(NativeLibs).Assembly, (library, _, _) => Process.Load(library).Handle);
+
+    /// <summary>The library behind the imports of <paramref name="library"/>, from its first use on.</summary>
+    /// <exception cref="EngineException">NE8002: it cannot be had; the message says what was tried</exception>
+    public LoadedLibrary Load(string library)
+    {
+        List<string> reasons = [];
+        return TryLoad(library, reasons) ?? throw new EngineException("NE8002", $"the CUDA library {library} is not usable: {string.Join("; ", reasons)}")
+        {
+            Key = CudaFolders.Variable,
+            Hint = $"install the CUDA 12 or 13 libraries, name their folders in {CudaFolders.Variable}, or run with --device cpu",
+        };
+    }
+
+    /// <summary>As <see cref="Load"/>, but null where it cannot be had, with what was tried added to <paramref name="reasons"/>.</summary>
+    public LoadedLibrary? TryLoad(string library, List<string> reasons)
+    {
+        lock (guard)
+        {
+            if (!loaded.TryGetValue(library, out LoadedLibrary? known) && Open(library, reasons) is { } opened)
+            {
+                known = loaded[library] = opened;
+            }
+
+            return known;
+        }
+    }
+
+    private LoadedLibrary? Open(string library, List<string> reasons)
+    {
+        int? chosen = Toolkit.Contains(library) ? release ??= Choose(reasons) : 0;
+        foreach (LibraryFile file in NamesOf(library).Where(IsCandidate))
+        {
+            string[] paths = [.. Paths(file)];
+            if (paths.Length == 0)
+            {
+                reasons.Add($"{file.Name} is not in {CudaFolders.Variable}, whose folders hold a driver and so must hold every library");
+            }
+
+            foreach (string path in paths)
+            {
+                if (Open(file, path, reasons) is { } opened)
+                {
+                    return opened;
+                }
+            }
+        }
+
+        return null;
+
+        bool IsCandidate(LibraryFile file) => file.Release == chosen || (library == Libraries.Nvrtc && (chosen is null || file.Release == LastCompiler));
+    }
+
+    private LoadedLibrary? Open(LibraryFile file, string path, List<string> reasons)
+    {
+        try
+        {
+            Preload(file);
+            nint handle = loader.Load(path);
+            Version? version = loader.Version(file.Library, handle);
+            if (file.Accepts(version))
+            {
+                string located = Path.IsPathRooted(path) ? path : loader.Locate(path);
+                PreloadBuiltins(file, located, version);
+                return new(handle, located, version);
+            }
+
+            loader.Free(handle);
+            reasons.Add($"{path} is version {version}, not {file.Oldest!.Major}.x from {file.Oldest} on");
+        }
+        catch (EntryPointNotFoundException e)
+        {
+            reasons.Add($"{path} is not {file.Library}: {e.Message}");
+        }
+        catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
+        {
+            reasons.Add(Reason(e));
+        }
+
+        return null;
+    }
+
+    /// <summary>The newest release of which every library is there, and that the driver, where there is one, can run.</summary>
+    private int? Choose(List<string> reasons)
+    {
+        Version? driver = TryLoad(Libraries.Driver, [])?.Version;
+        List<string> refused = [];
+        foreach (int candidate in Releases)
+        {
+            string[] missing =
+            [
+                .. Toolkit
+                    .Where(library => !NamesOf(library).Any(file => (file.Release == candidate || file.Release == LastCompiler) && IsThere(file)))
+                    .Select(library => NamesOf(library).First(file => file.Release == candidate).Name),
+            ];
+            if (missing.Length > 0)
+            {
+                refused.Add($"CUDA {candidate}: {string.Join(", ", missing)} not found");
+            }
+            else if (driver?.Major < candidate)
+            {
+                refused.Add($"CUDA {candidate}: the driver is for CUDA {driver}");
+            }
+            else
+            {
+                return candidate;
+            }
+        }
+
+        reasons.AddRange(refused);
+        return null;
+    }
+
+    /// <summary>The files to try: those that exist and, unless the set is closed, whatever the system finds under the name.</summary>
+    private IEnumerable<string> Paths(LibraryFile file)
+    {
+        IEnumerable<string> found = folders.All.Select(folder => Path.Combine(folder, file.Name)).Where(File.Exists);
+        return folders.IsClosed ? found : found.Append(file.Name);
+    }
+
+    private bool IsThere(LibraryFile file) => Paths(file).Any(path => Path.IsPathRooted(path) || TryPreload(path));
+
+    /// <summary>Loads what <paramref name="file"/> is linked with, because wheels spread it over folders in which the system does not look.</summary>
+    private void Preload(LibraryFile file)
+    {
+        string[] needs = file.Library switch
+        {
+            Libraries.CuBlas => [Libraries.CuBlasLt],
+            Libraries.CuSolver => [LibraryFile.NvJitLink, LibraryFile.CuSparse, Libraries.CuBlasLt, Libraries.CuBlas],
+            _ => [],
+        };
+        foreach (string need in needs)
+        {
+            _ = Paths(NamesOf(need).First(other => other.Release == file.Release)).FirstOrDefault(TryPreload);
+        }
+    }
+
+    /// <summary>NVRTC opens its built-in functions by name at the first compile, and finds them where the system looks or when they are loaded.</summary>
+    private void PreloadBuiltins(LibraryFile file, string path, Version? version)
+    {
+        if (file.Library == Libraries.Nvrtc && version is not null)
+        {
+            string name = OperatingSystem.IsWindows()
+                ? $"nvrtc-builtins64_{version.Major}{version.Minor}.dll"
+                : $"libnvrtc-builtins.so.{version.Major}.{version.Minor}";
+            TryPreload(Path.Combine(Path.GetDirectoryName(path) ?? "", name));
+        }
+    }
+
+    private bool TryPreload(string path)
+    {
+        try
+        {
+            return loader.Load(path) != 0;
+        }
+        catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
+        {
+            return false; // what is needed and missing shows when the library itself is loaded
+        }
+    }
+
+    private static IEnumerable<LibraryFile> NamesOf(string library) => LibraryFile.All.Where(file => file.Library == library);
+
+    // .NET explains at length how to debug and puts what the system said last.
+    private static string Reason(Exception e) => e.Message.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)[^1];
+}

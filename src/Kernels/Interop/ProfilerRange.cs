@@ -1,0 +1,32 @@
+using System.Text;
+using NativeEngine.Kernels.Interop.Native;
+using static NativeEngine.Kernels.Interop.Native.Nvtx;
+
+namespace NativeEngine.Kernels.Interop;
+
+/// <summary>A named range in the time line of a profiler: <c>using (new ProfilerRange("slice"))</c>. Nothing where the NVTX library is missing.</summary>
+internal readonly unsafe ref struct ProfilerRange : IDisposable
+{
+    private static readonly bool IsPresent = NativeLibs.Process.TryLoad(Libraries.Nvtx, []) is not null;
+
+    /// <summary>Begins the range; ranges of one thread nest.</summary>
+    public ProfilerRange(string name)
+    {
+        if (IsPresent)
+        {
+            fixed (byte* text = Encoding.UTF8.GetBytes(name + '\0'))
+            {
+                _ = nvtxRangePushA(text);
+            }
+        }
+    }
+
+    /// <summary>Ends the range.</summary>
+    public void Dispose()
+    {
+        if (IsPresent)
+        {
+            _ = nvtxRangePop();
+        }
+    }
+}
