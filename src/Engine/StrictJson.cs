@@ -28,6 +28,12 @@ internal static class StrictJson
     /// <summary>Parses <paramref name="utf8"/>, which came from <paramref name="path"/>.</summary>
     public static JsonDocument Parse(ReadOnlyMemory<byte> utf8, string path, string code)
     {
+        if (!System.Text.Unicode.Utf8.IsValid(utf8.Span))
+        {
+            // The parser looks at the bytes of a string only when someone asks for it.
+            throw new EngineException(code, "not valid JSON: not UTF-8") { File = path };
+        }
+
         try
         {
             JsonDocument document = JsonDocument.Parse(utf8, Options);

@@ -65,4 +65,7 @@ internal static class Tolerances
 
     /// <summary>Scalar product of a principal component and the recorded one, away from 1.</summary>
     public const double SameComponent = 1e-4;
+
+    /// <summary>The loss of packed rows against padded ones, relative: the same sums in F32, over rows of other widths.</summary>
+    public const double PackedLoss = 1e-6;
 }

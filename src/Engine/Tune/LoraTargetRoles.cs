@@ -44,7 +44,7 @@ public static class LoraTargetRoles
     public static string Format(LoraTargets targets) => string.Join(',', Table.Where(t => targets.HasFlag(t.Target)).Select(t => t.Word));
 
     /// <summary>
-    /// The roles of <paramref name="targets"/> in a model; null stands for all that it has, and a notice says which it has not. Error: NE2030 a
+    /// The roles of <paramref name="targets"/> in a model; null stands for all that it has, and a notice says which it has not. Error: NE2040 a
     /// target that was asked for is lacking.
     /// </summary>
     public static IReadOnlyList<Role> Of(LoraTargets? targets, ModelSpec spec, IReporter reporter)
@@ -54,7 +54,7 @@ public static class LoraTargetRoles
         string[] lacking = [.. asked.Where(t => !present.Contains(t.Role)).Select(t => t.Word)];
         if (lacking.Length > 0 && targets is not null)
         {
-            throw new EngineException("NE2030", $"a {spec.ModelType} model has no such linear map")
+            throw new EngineException("NE2040", $"a {spec.ModelType} model has no such linear map")
             {
                 Key = "--targets",
                 Found = string.Join(',', lacking),

@@ -11,7 +11,7 @@ internal sealed class TrainingData
     private readonly WindowReader windows;
 
     /// <summary>Reads both sets. Errors: those of <see cref="InstructionFile.Read"/> and <see cref="WindowReader"/>; NE3204 nothing to train on,
-    /// NE2031 nothing is left to train on.</summary>
+    /// NE2041 nothing is left to train on.</summary>
     public TrainingData(Session session, ModelSpec spec, TuneOptions options)
     {
         (this.session, this.options) = (session, options);
@@ -33,13 +33,13 @@ internal sealed class TrainingData
     /// <summary>Which tokenizer was used; "none" for token files.</summary>
     public string TokenizerName => windows.TokenizerName;
 
-    /// <summary>Takes <paramref name="n"/> examples out, drawn from <paramref name="seed"/>; both sets keep the order of the file. Error: NE2031.</summary>
+    /// <summary>Takes <paramref name="n"/> examples out, drawn from <paramref name="seed"/>; both sets keep the order of the file. Error: NE2041.</summary>
     public static (IReadOnlyList<TrainingExample> Train, IReadOnlyList<TrainingExample> Eval) HoldOut(
         IReadOnlyList<TrainingExample> examples, int n, long seed)
     {
         if (n >= examples.Count)
         {
-            throw new EngineException("NE2031", "nothing is left to train on")
+            throw new EngineException("NE2041", "nothing is left to train on")
             {
                 Key = "--eval-samples",
                 Found = $"{n} of {examples.Count} examples",

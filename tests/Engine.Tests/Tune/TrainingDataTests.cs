@@ -77,7 +77,7 @@ public sealed class TrainingDataTests : IDisposable
         Assert.Equal(train.OrderBy(e => e.Ids[0]), train);
         Assert.Equal(eval, TrainingData.HoldOut(all, 10, 1).Eval);
         Assert.NotEqual(eval, TrainingData.HoldOut(all, 10, 2).Eval);
-        Assert.Equal("NE2031", Assert.Throws<EngineException>(() => TrainingData.HoldOut(all, 50, 1)).Code);
+        Assert.Equal("NE2041", Assert.Throws<EngineException>(() => TrainingData.HoldOut(all, 50, 1)).Code);
     }
 
     [Fact]
