@@ -16,10 +16,10 @@ internal static class Tolerances
     public const double StockLoss = 5e-6;
 
     /// <summary>Log-likelihoods of W + s B A, rounded once, against W and s B A apart, relative.</summary>
-    public const double MergedLoss = 2e-6;
+    public const double MergedLoss = 2e-7;
 
     /// <summary>Norm of the gradient of the same examples in other rows, relative.</summary>
-    public const double PackedGradientNorm = 2e-5;
+    public const double PackedGradientNorm = 2e-6;
 
     /// <summary>Perplexities as README prints them, with two decimals.</summary>
     public const double ReadmePerplexity = 1e-4;

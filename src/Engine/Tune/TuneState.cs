@@ -20,12 +20,12 @@ public sealed class TuneState(AdapterSet adapters) : IDisposable
     private readonly List<double> losses = [];
     private readonly List<Evaluation> evaluations = [];
 
-    /// <summary>The state in front of the first step. Error: NE7002 it takes more memory than there is.</summary>
+    /// <summary>The state in front of the first step. Error: NE7003 it takes more memory than there is.</summary>
     public static TuneState Initial(IBackend backend, ModelSpec spec, LoraConfig config, IReadOnlyCollection<Role> roles, long seed)
     {
         long bytes = Copies * sizeof(float) * config.Rank * AdapterSet.Targets(spec, roles).Sum(p => p.Shape[0] + p.Shape[1]);
         long memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        return bytes <= memory ? new TuneState(AdapterSet.Initial(backend, spec, config, roles, seed)) : throw new EngineException("NE7002", "out of memory for the adapters, their gradients and the optimiser")
+        return bytes <= memory ? new TuneState(AdapterSet.Initial(backend, spec, config, roles, seed)) : throw new EngineException("NE7003", "out of memory for the adapters, their gradients and the optimiser")
         {
             Key = "--rank",
             Found = $"{bytes} bytes for rank {config.Rank}",

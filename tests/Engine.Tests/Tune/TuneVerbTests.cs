@@ -136,7 +136,7 @@ public sealed class TuneVerbTests : IDisposable
     {
         TuneOptions options = Short(Sample, folder["adapter"]) with { Rank = int.MaxValue / 100 };
         EngineException e = Assert.Throws<EngineException>(() => Verbs.Tune(session, options));
-        Assert.Equal(("NE7002", ExitCode.OutOfMemory, "--rank"), (e.Code, e.Exit, e.Key));
+        Assert.Equal(("NE7003", ExitCode.OutOfMemory, "--rank"), (e.Code, e.Exit, e.Key));
         Assert.Empty(folder.Contents);
     }
 
