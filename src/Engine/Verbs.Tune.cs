@@ -121,7 +121,7 @@ public static partial class Verbs
         long trained = state.Adapters.ParameterCount;
         string targets = LoraTargetRoles.Format(state.Adapters.Maps.Keys.Select(map => map.Role));
         session.Reporter.Notice(FormattableString.Invariant(
-            $"{trained:N0} parameters are trained, {(double)trained / spec.ParameterCount():0.0 %} of the model: rank {options.Rank} for {targets} of {spec.Layers.Count} layers"));
+            $"{trained:N0} parameters are trained, {(double)trained / spec.ParameterCount():0.## %} of the model: rank {options.Rank} for {targets} of {spec.Layers.Count} layers"));
         session.Reporter.Notice(FormattableString.Invariant(
             $"{plan}; {data.Train.Average(e => e.Ids.Length):0} tokens in an example on average{(data.Eval.Count > 0 ? $"; {data.Eval.Count} held out" : "")}"));
         if (state.Step > 0)

@@ -94,7 +94,7 @@ public sealed class TuneVerbTests : IDisposable
         Assert.Equal("auto: tokenizer.json", result.Tokenizer);
         Assert.Equal(["read", "tune", "evaluate", "load", "forward", "loss", "backward", "optimiser", "write"], result.Phases.Keys);
         Assert.InRange(result.TokensPerSecond, 1, 1e9);
-        Assert.Contains(notices, n => n.Contains("11,648 parameters are trained, 0.2 % of the model: rank 2 for q,down of 4 layers", StringComparison.Ordinal));
+        Assert.Contains(notices, n => n.Contains("11,648 parameters are trained, 0.22 % of the model: rank 2 for q,down of 4 layers", StringComparison.Ordinal));
         Assert.Contains(notices, n => n.StartsWith("12 steps: 4 epochs of 7 examples, 3 at a time, 1 in the last step of an epoch", StringComparison.Ordinal) && n.EndsWith("2 held out", StringComparison.Ordinal));
 
         Assert.Equal(["adapter", .. new[] { "adapter_config.json", "adapter_model.safetensors", "loss.svg", "nativeengine.manifest.json" }.Select(f => "adapter/" + f), "data.json"], folder.Contents);
