@@ -9,7 +9,7 @@ internal static class LossPlot
 {
     public const string FileName = "loss.svg";
     private const int Width = 720, Height = 400, Left = 64, Right = 704, Top = 40, Bottom = 360;
-    private const int MaxPoints = 640; // one for every pixel
+    private const int MaxPoints = 160; // the losses of single batches are noisy
     private static readonly XNamespace Svg = "http://www.w3.org/2000/svg";
 
     /// <summary>Draws the training loss of every step, and the held-out loss where it was measured.</summary>
@@ -40,7 +40,7 @@ internal static class LossPlot
         ];
     }
 
-    /// <summary>The loss of each step, in front of which so many steps were done; neighbours are averaged where there are too many to tell apart.</summary>
+    /// <summary>The loss of each step, in front of which so many steps were done; neighbours are averaged where there are many.</summary>
     private static IEnumerable<(double Step, double Loss)> Averaged(IReadOnlyList<double> losses)
     {
         int each = (losses.Count + MaxPoints - 1) / MaxPoints;
