@@ -82,6 +82,6 @@ internal sealed record Failure(string Code, int Exit, string Message)
     private static Failure Interrupted(Interruption interruption)
     {
         int exit = interruption.ExitCode == 0 ? 130 : interruption.ExitCode;
-        return new($"NE{exit}000", exit, $"stopped by {interruption.Signal}; nothing partial is left behind") { Retryable = true };
+        return new($"NE{exit}000", exit, $"stopped by {interruption.Signal}; no partial output is left behind") { Retryable = true };
     }
 }

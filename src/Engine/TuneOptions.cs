@@ -123,7 +123,7 @@ public sealed record TuneOptions(string Model, string Output, TextSource Data)
     /// <summary>Examples that are taken out of the training set to measure the loss on, drawn from the seed.</summary>
     public int? EvalSamples { get; init; }
 
-    /// <summary>Steps between two measurements; the last step is followed by one in any case.</summary>
+    /// <summary>Steps between two measurements; the first is made before any step, the last one behind all.</summary>
     public int EvalEvery { get; init; } = 100;
 
     /// <summary>Stop after this many measurements without a gain; null never stops early.</summary>

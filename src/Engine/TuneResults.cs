@@ -20,7 +20,7 @@ public sealed record TuneResult : RunResult
     /// <summary>Loss of the adapter that was written on the held-out set; null without one.</summary>
     public double? EvalLoss { get; init; }
 
-    /// <summary>Every measurement on the held-out set; null without one.</summary>
+    /// <summary>Every measurement on the held-out set, the first before any step; null without such a set.</summary>
     public IReadOnlyList<Evaluation>? Evaluations { get; init; }
 
     /// <summary>The run ended before its last step, because the held-out loss had stopped to fall.</summary>

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using NativeEngine.Checkpoints;
 using NativeEngine.Export;
 using NativeEngine.Kernels;
 using NativeEngine.Model;
@@ -13,24 +14,21 @@ public static partial class Verbs
     public static TuneResult Tune(Session session, TuneOptions options)
     {
         using CausalModel model = Open(session, options.Model);
+        CheckpointWriter.Check(options.Output, options.Overwrite, options.Model); // before the work, not after it
         IReadOnlyList<Role> roles = LoraTargetRoles.Of(options.Targets, model.Spec, session.Reporter);
         var data = new TrainingData(session, model.Spec, options);
         var plan = new BatchPlan(data.Train.Count, options.Batch, options.Epochs, options.Steps, options.Seed);
         var rates = new LearningRateSchedule(options.Decay, options.LearningRate, options.Warmup, plan.Steps);
         var collator = new Collator(options.MicroBatch, options.Cutoff, model.Spec.MaxPositions, options.Pack);
-        session.Reporter.Notice($"{plan}");
-        if (options.Warmup >= plan.Steps)
-        {
-            session.Reporter.Notice($"the learning rate is still rising when the run ends: --warmup {options.Warmup} is no less than {plan.Steps} steps");
-        }
-
-        using var state = new TuneState(AdapterSet.Initial(session.Backend, model.Spec, new LoraConfig(options.Rank, options.Alpha, options.Dropout), roles, options.Seed));
+        using TuneState state = TuneState.Initial(session.Backend, model.Spec, new LoraConfig(options.Rank, options.Alpha, options.Dropout), roles, options.Seed);
         using var writer = new AdapterFolderWriter(session.Backend, state.Adapters, model.Spec, model.Checkpoint, options.Output, options.Overwrite);
         var checkpoints = new TuneCheckpoints(session, options.Model, options.Output, RunIdentity.Of(options, model.Checkpoint, data.Train, data.Eval));
         checkpoints.Begin(state, options.Resume, options.Overwrite);
+        TuneNotices(session, options, model.Spec, data, plan, state);
 
         using var trainer = new Trainer(session, model, options, state);
-        long start = Stopwatch.GetTimestamp(), tokens = 0;
+        var training = new Stopwatch();
+        long tokens = 0;
         int first = state.Step;
         session.Phase("tune", plan.Steps);
         try
@@ -39,11 +37,13 @@ public static partial class Verbs
             while (state.Step < plan.Steps && !StopsEarly(state, options))
             {
                 TrainingExample[] batch = [.. plan.Batch(state.Step).ToArray().Select(i => data.Train[i])];
-                double loss = trainer.Step([.. collator.Collate(batch)], rates.At(state.Step));
+                training.Start();
+                double loss = trainer.Step(collator.Collate(batch), rates.At(state.Step));
+                training.Stop();
                 tokens += batch.Sum(e => (long)e.Ids.Length);
                 EvaluateWhereDue();
                 string measured = state.Evaluations is [.., { } e] ? FormattableString.Invariant($", held out {e.Loss:0.0000}") : "";
-                session.Reporter.Step(state.Step, FormattableString.Invariant($"loss {loss:0.0000}{measured}, {tokens / Stopwatch.GetElapsedTime(start).TotalSeconds:N0} tokens/s"));
+                session.Reporter.Step(state.Step, FormattableString.Invariant($"loss {loss:0.0000}{measured}, {tokens / training.Elapsed.TotalSeconds:N0} tokens/s"));
                 if (checkpoints.IsDue)
                 {
                     session.Switch("write");
@@ -51,16 +51,20 @@ public static partial class Verbs
                 }
             }
         }
-        catch (Exception e) when (state.Step > first && e is OperationCanceledException or EngineException { Exit: ExitCode.Numerical })
+        catch (OperationCanceledException) when (state.Step > first)
         {
             checkpoints.Save(state); // of the last step that was completed
             session.Reporter.Notice($"the state behind step {state.Step} is in {checkpoints.Folder}; --resume goes on from there");
             throw;
         }
 
-        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         session.Switch("write");
-        writer.Write(state.Result);
+        if (state.BestEvaluation is { Step: 0 })
+        {
+            session.Reporter.Notice("the loss on the held-out set never fell: the adapter that is written changes nothing");
+        }
+
+        writer.Write(state);
         writer.Commit(EffectiveOptions.Of(options));
         checkpoints.Remove();
         return new TuneResult
@@ -76,16 +80,17 @@ public static partial class Verbs
             StoppedEarly = state.Step < plan.Steps,
             TrainedParameters = state.Adapters.ParameterCount,
             Examples = data.Train.Count,
-            TokensPerSecond = tokens / seconds,
+            TokensPerSecond = tokens / training.Elapsed.TotalSeconds,
             Phases = session.Phases,
             Tokenizer = data.TokenizerName,
         };
 
         void EvaluateWhereDue()
         {
-            bool due = state.Step > 0 && (state.Step % options.EvalEvery == 0 || state.Step == plan.Steps);
+            bool due = state.Step % options.EvalEvery == 0 || state.Step == plan.Steps;
             if (due && data.Eval.Count > 0 && !state.IsEvaluated)
             {
+                session.Reporter.Step(state.Step, "measuring on the held-out set");
                 state.AddEvaluation(trainer.Evaluate(collator.Collate(data.Eval)));
             }
         }
@@ -95,6 +100,7 @@ public static partial class Verbs
     public static MergeResult Merge(Session session, MergeOptions options)
     {
         using CausalModel model = Open(session, options.Model);
+        CheckpointWriter.Check(options.Output, options.Overwrite, options.Adapter); // replacing the output must not take the adapter away
         using AdapterSet adapters = AdapterFolder.Read(session, options.Adapter, model.Spec, model.Checkpoint);
         using var writer = new ModelFolderWriter(session.Backend, model, model.Spec, options.Store, null, options.Output, options.Overwrite);
         session.Phase("merge", model.Spec.Layers.Count);
@@ -107,6 +113,26 @@ public static partial class Verbs
         });
         writer.Commit(EffectiveOptions.Of(options));
         return new MergeResult { Command = "merge", Model = options.Model, Output = options.Output, Parameters = model.Spec.ParameterCount() };
+    }
+
+    /// <summary>What the run will do, before it takes its time.</summary>
+    private static void TuneNotices(Session session, TuneOptions options, ModelSpec spec, TrainingData data, BatchPlan plan, TuneState state)
+    {
+        long trained = state.Adapters.ParameterCount;
+        string targets = LoraTargetRoles.Format(state.Adapters.Maps.Keys.Select(map => map.Role));
+        session.Reporter.Notice(FormattableString.Invariant(
+            $"{trained:N0} parameters are trained, {(double)trained / spec.ParameterCount():0.## %} of the model: rank {options.Rank} for {targets} of {spec.Layers.Count} layers"));
+        session.Reporter.Notice(FormattableString.Invariant(
+            $"{plan}; {data.Train.Average(e => e.Ids.Length):0} tokens in an example on average{(data.Eval.Count > 0 ? $"; {data.Eval.Count} held out" : "")}"));
+        if (state.Step > 0)
+        {
+            session.Reporter.Notice($"{state.Step} of {plan.Steps} steps are done");
+        }
+
+        if (options.Warmup >= plan.Steps)
+        {
+            session.Reporter.Notice($"the learning rate is still rising when the run ends: --warmup {options.Warmup} is no less than {plan.Steps} steps");
+        }
     }
 
     private static bool StopsEarly(TuneState state, TuneOptions options) => options.Patience is int patience && state.EvaluationsWithoutGain >= patience;

@@ -50,6 +50,39 @@ public sealed class ProcessTests
     }
 
     [SkippableFact]
+    public async Task First_signal_stops_a_tuning_run_and_resume_completes_it_to_the_same_bytes()
+    {
+        using TemporaryFolder folder = new();
+        string samples = Path.Combine(AppContext.BaseDirectory, "samples"), log = folder.File("log", ""), stopped = folder.File("stopped");
+        string[] Tune(string output) =>
+        [
+            "tune", $"{samples}/sample-llama", output, "--data", $"{samples}/wikitext-2-valid-excerpt.txt", "--format", "text", "--cutoff", "32", "--batch", "4",
+            "--micro-batch", "2", "--steps", "100", "--warmup", "10", "--lr", "1e-3", "--eval-samples", "4", "--eval-every", "25", "--rank", "2",
+        ];
+        using Process process = Shell($"exec dotnet '{Program}' {string.Join(' ', Tune(stopped).Select(a => $"'{a}'"))} --log-file '{log}'");
+        while (!process.HasExited && !(await ReadShared(log)).Contains("\"detail\":\"loss", StringComparison.Ordinal))
+        {
+            await Task.Delay(10);
+        }
+
+        Kill(process, "TERM");
+        string error = await process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        Assert.True(process.ExitCode == 143, error);
+        Assert.Contains("--resume goes on from there", error, StringComparison.Ordinal);
+        Assert.Contains("error NE143000: stopped by SIGTERM; no partial output is left behind", error, StringComparison.Ordinal);
+        Assert.Equal(["log", "stopped.tune"], Directory.GetFileSystemEntries(folder.FullName).Select(Path.GetFileName).Order());
+        Assert.StartsWith("checkpoint-", Path.GetFileName(Assert.Single(Directory.GetDirectories(stopped + ".tune"))), StringComparison.Ordinal);
+
+        Outcome resumed = Cli.Run([.. Tune(stopped), "--resume", "--json"], new EngineCalls()), whole = Cli.Run([.. Tune(folder.File("whole")), "--json"], new EngineCalls());
+        Assert.True(resumed.Exit == 0 && whole.Exit == 0, resumed.Error + whole.Error);
+        Assert.Equal(whole.Json.GetProperty("loss").GetRawText(), resumed.Json.GetProperty("loss").GetRawText());
+        Assert.All(["adapter_model.safetensors", "adapter_config.json", "loss.svg"], (string file) =>
+            Assert.Equal(File.ReadAllBytes(Path.Combine(folder.File("whole"), file)), File.ReadAllBytes(Path.Combine(stopped, file))));
+        Assert.False(Directory.Exists(stopped + ".tune"));
+    }
+
+    [SkippableFact]
     public async Task Hangup_is_ignored_under_nohup()
     {
         using TemporaryFolder folder = new();
@@ -97,6 +130,14 @@ public sealed class ProcessTests
             sleep 1; prlimit --pid $! --fsize=64:64; echo '{}' > '{{pipe}}'; wait $!; echo $?
             """;
         Assert.Equal("6", Output(script));
+    }
+
+    /// <summary>What a process has written so far to a file that it still has open.</summary>
+    private static async Task<string> ReadShared(string path)
+    {
+        await using FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        using StreamReader reader = new(stream);
+        return await reader.ReadToEndAsync();
     }
 
     private static Process Shell(string script)

@@ -41,6 +41,20 @@ public sealed class ProgressTests : IDisposable
     }
 
     [Fact]
+    public void Time_left_is_judged_by_the_steps_of_this_run()
+    {
+        using ProgressReporter reporter = new(error, new Terminal(80), null, clock);
+        reporter.Phase("tune", 600);
+        foreach (int step in (int[])[501, 502, 503])
+        {
+            clock.Advance(step == 501 ? 20 : 10);
+            reporter.Step(step);
+        }
+
+        Assert.EndsWith("503/600  16:10 left", error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Terminal_gets_one_line_that_is_taken_away()
     {
         using (ProgressReporter reporter = new(error, new Terminal(80), null, clock))

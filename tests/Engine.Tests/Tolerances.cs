@@ -15,6 +15,12 @@ internal static class Tolerances
     /// <summary>Loss of stock transformers on an older torch against ours, relative.</summary>
     public const double StockLoss = 5e-6;
 
+    /// <summary>Log-likelihoods of W + s B A, rounded once, against W and s B A apart, relative.</summary>
+    public const double MergedLoss = 2e-7;
+
+    /// <summary>Norm of the gradient of the same examples in other rows, relative.</summary>
+    public const double PackedGradientNorm = 2e-6;
+
     /// <summary>Perplexities as README prints them, with two decimals.</summary>
     public const double ReadmePerplexity = 1e-4;
 

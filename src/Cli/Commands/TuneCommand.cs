@@ -17,7 +17,7 @@ internal static class TuneCommand
         Argument<string> model = CommonOptions.Model();
         Argument<string> output = new("OUT")
         {
-            Description = "Folder of the adapter to write; must not exist unless --overwrite is given. A run in progress keeps its state in OUT.tune",
+            Description = "Folder to write the adapter to, and loss.svg, a picture of the run; must not exist unless --overwrite is given. A run in progress keeps its state in OUT.tune",
         };
         Option<string> data = new("--data")
         {
@@ -27,7 +27,7 @@ internal static class TuneCommand
         };
         Option<TuneFormat> format = Checked.Choice("--format", "What --data and --eval-data hold", ("alpaca", TuneFormat.Alpaca), ("text", TuneFormat.Text));
         TextOptions source = new();
-        Option<int> rank = Checked.Integer("--rank", "Rank of the adapters", Defaults.Rank);
+        Option<int> rank = Checked.Integer("--rank", "Rank of the adapters", Defaults.Rank, most: LoraConfig.MaxRank);
         Option<double> alpha = Checked.Number(
             "--alpha", "x", "Strength of the adapters: they count alpha / rank times", Defaults.Alpha, "x > 0", Positive);
         Option<double> dropout = Checked.Number(
@@ -52,14 +52,14 @@ internal static class TuneCommand
             "--eval-data", "FILE", "Measure the loss on FILE, which is like --data; the adapter with the lowest is written");
         Option<int?> evalSamples = Checked.OptionalInteger("--eval-samples", "Take n examples out of --data, drawn with --seed, and measure the loss on them");
         Option<int?> evalEvery = Checked.OptionalInteger(
-            "--eval-every", $"Steps between two measurements; one more follows the last step (default: {Defaults.EvalEvery})");
+            "--eval-every", $"Steps between two measurements; the first is made before any step, the last behind all (default: {Defaults.EvalEvery})");
         Option<int?> patience = Checked.OptionalInteger("--patience", "Stop after n measurements without a gain (default: never)");
         Option<bool> resume = Checked.Flag(
             "--resume", "Go on where an interrupted run with the same OUT, options and inputs stopped; the result is the same to the last bit");
         Option<TokenizerChoice?> tokenizer = CommonOptions.Tokenizer();
         Option<bool> overwrite = Checked.Flag(
             "--overwrite", "Replace OUT if it exists, once the new one is complete; without --resume the state of an interrupted run is removed");
-        CommonOptions common = new() { Computes = true };
+        CommonOptions common = new() { Computes = true, Backpropagates = true };
 
         Verb verb = new(
             "tune",
@@ -152,9 +152,9 @@ internal static class TuneCommand
         string epochs = result.Epochs.ToString("0.##", CultureInfo.InvariantCulture);
         report.Line("steps", $"{Format.Count(result.Steps)} ({epochs} epochs){(result.StoppedEarly ? ", stopped early" : "")}");
         report.Line("loss", string.Join(" -> ", result.Loss.Take(1).Concat(result.Loss.Skip(1).TakeLast(1)).Select(Format.Loss)));
-        if (result.EvalLoss is { } eval)
+        if (result.Evaluations is [{ } first, ..] && result.Evaluations.MinBy(e => e.Loss) is { } best)
         {
-            report.Line("held-out loss", Format.Loss(eval));
+            report.Line("held-out loss", $"{Format.Loss(first.Loss)} -> {Format.Loss(best.Loss)} behind step {Format.Count(best.Step)}, which is written");
         }
 
         report.Line("tokens/s", Format.Rate(result.TokensPerSecond));

@@ -49,17 +49,17 @@ internal static class Checked
     /// <summary>Any text: a path, a prompt.</summary>
     public static Option<string?> Text(string name, string helpName, string description) => new(name) { HelpName = helpName, Description = description };
 
-    /// <summary>A whole number, <paramref name="least"/> or more, with a default.</summary>
-    public static Option<int> Integer(string name, string description, int byDefault, int least = 1) =>
-        new CheckedOption<int>(name, "n", description, $"a whole number, {least} or more", (string text, out int value) =>
-            int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value >= least)
+    /// <summary>A whole number from <paramref name="least"/> to <paramref name="most"/>, with a default.</summary>
+    public static Option<int> Integer(string name, string description, int byDefault, int least = 1, int most = int.MaxValue) =>
+        new CheckedOption<int>(name, "n", description, Range(least, most), (string text, out int value) =>
+            int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value >= least && value <= most)
         {
             DefaultValueFactory = _ => byDefault,
         };
 
     /// <summary>A whole number whose default depends on the model or on another option; the description says how.</summary>
     public static Option<int?> OptionalInteger(string name, string description, int most = int.MaxValue) =>
-        new CheckedOption<int?>(name, "n", description, most == int.MaxValue ? "a whole number, 1 or more" : $"a whole number from 1 to {most}", (string text, out int? value) =>
+        new CheckedOption<int?>(name, "n", description, Range(1, most), (string text, out int? value) =>
         {
             bool ok = TryPositive(text, out int n) && n <= most;
             value = n;
@@ -115,6 +115,8 @@ internal static class Checked
         option.CompletionSources.Add(words);
         return option;
     }
+
+    private static string Range(int least, int most) => most == int.MaxValue ? $"a whole number, {least} or more" : $"a whole number from {least} to {most}";
 
     private static bool TryPositive(string text, out int value) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value >= 1;

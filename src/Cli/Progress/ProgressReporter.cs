@@ -29,6 +29,7 @@ internal sealed class ProgressReporter(TextWriter error, Terminal? terminal, Log
     private string? detail;
     private long total;
     private long done;
+    private (long Done, long At)? first;
     private long phaseStarted;
     private long? shown;
     private long? logged;
@@ -39,7 +40,7 @@ internal sealed class ProgressReporter(TextWriter error, Terminal? terminal, Log
     {
         lock (gate)
         {
-            (phase, this.total, done, detail, phaseStarted) = (name, total, 0, null, time.GetTimestamp());
+            (phase, this.total, done, detail, first, phaseStarted) = (name, total, 0, null, null, time.GetTimestamp());
             log?.Phase(name, total);
 
             // A plain line for the first of many short phases of one name, not for each.
@@ -59,6 +60,7 @@ internal sealed class ProgressReporter(TextWriter error, Terminal? terminal, Log
             }
 
             Show(now: !redraws && done == total);
+            first ??= (done, time.GetTimestamp());
         }
     }
 
@@ -118,7 +120,12 @@ internal sealed class ProgressReporter(TextWriter error, Terminal? terminal, Log
         return total > 0 ? $" [{new string('#', filled)}{new string('.', BarCells - filled)}]" : "";
     }
 
-    private string TimeLeft() => done > 0 && done < total ? $"  {Format.Clock(time.GetElapsedTime(phaseStarted) * ((double)(total - done) / done))} left" : "";
+    /// <summary>Judged by what was done since the first report: a run that is resumed begins far from zero, and the first step is often a slow one.</summary>
+    private string TimeLeft()
+    {
+        (long from, long since) = first ?? (0, phaseStarted);
+        return done > from && done < total ? $"  {Format.Clock(time.GetElapsedTime(since) * ((double)(total - done) / (done - from)))} left" : "";
+    }
 
     private bool IsDue(ref long? last, TimeSpan interval)
     {

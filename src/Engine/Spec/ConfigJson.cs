@@ -27,7 +27,11 @@ internal sealed class ConfigJson
         string file = folder.PathOf(FileName);
         return folder.Has(FileName)
             ? Parse(folder.Read(FileName, MaxBytes), file)
-            : throw new EngineException("NE3051", "the model folder has no config.json") { File = file, Hint = "download it from where the weights came from" };
+            : throw new EngineException("NE3051", "the model folder has no config.json")
+            {
+                File = file,
+                Hint = folder.Has(Tune.AdapterConfig.FileName) ? "the folder holds a LoRA adapter: 'merge' puts it into its model" : "download it from where the weights came from",
+            };
     }
 
     public static ConfigJson Parse(ReadOnlyMemory<byte> utf8, string file)

@@ -11,7 +11,6 @@ namespace NativeEngine.Tune;
 internal sealed record AdapterConfig(LoraConfig Lora, IReadOnlyList<string> TargetModules)
 {
     public const string FileName = "adapter_config.json";
-    private const int MaxRank = 1 << 16;
 
     /// <summary>Fields that do not change what the stored tensors mean.</summary>
     private static readonly HashSet<string> WithoutEffect =
@@ -70,8 +69,8 @@ internal sealed record AdapterConfig(LoraConfig Lora, IReadOnlyList<string> Targ
         Require("bias", "none", "none");
         CheckInitialisation(json);
         CheckOthers(json);
-        int rank = json.Int("r", 1, MaxRank);
-        (double alpha, double dropout) = (json.Number("lora_alpha", 0, 1e6), json.Number("lora_dropout", 0, 1, 0));
+        int rank = json.Int("r", 1, LoraConfig.MaxRank);
+        (double alpha, double dropout) = (json.Number("lora_alpha", 0, double.MaxValue), json.Number("lora_dropout", 0, 1, 0));
         return new AdapterConfig(new LoraConfig(rank, alpha, dropout, json.Bool("use_rslora", false)), ReadTargets(json));
 
         void Require(string key, string value, string otherwise)

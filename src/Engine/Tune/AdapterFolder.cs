@@ -80,7 +80,7 @@ public static class AdapterFolder
 
         if (config.TargetModules.FirstOrDefault(t => !met.Contains(t)) is string unknown)
         {
-            reporter.Notice($"{files.Location}: a {spec.ModelType} model has no module {Untrusted.Quote(unknown)}; the adapter's other modules are used");
+            reporter.Notice($"{files.Location}: {spec.ModelType} models have no module {Untrusted.Quote(unknown)}; the adapter's other modules are used");
         }
     }
 

@@ -12,7 +12,7 @@ public sealed class BatchPlan
     private readonly long? seed;
     private (int Epoch, int[] Order) current;
 
-    /// <summary>Plans <paramref name="steps"/> steps, or else <paramref name="epochs"/> passes.</summary>
+    /// <summary>Plans <paramref name="steps"/> steps, or else <paramref name="epochs"/> passes. Error: NE2042 more steps than can be counted.</summary>
     /// <param name="examples">examples of the training set, at least 1</param>
     /// <param name="batch">examples per step</param>
     /// <param name="epochs">passes over the training set</param>
@@ -24,7 +24,13 @@ public sealed class BatchPlan
         ArgumentOutOfRangeException.ThrowIfLessThan(batch, 1);
         (this.examples, this.batch, this.seed) = (examples, batch, seed);
         StepsPerEpoch = (int)(((long)examples + batch - 1) / batch);
-        Steps = steps ?? checked(epochs * StepsPerEpoch);
+        long wanted = steps ?? (long)epochs * StepsPerEpoch;
+        Steps = wanted <= int.MaxValue ? (int)wanted : throw new EngineException("NE2042", "the run has more steps than can be counted")
+        {
+            Key = "--epochs",
+            Found = $"{epochs} epochs of {StepsPerEpoch} steps",
+            Expected = $"at most {int.MaxValue} steps",
+        };
         current = (0, OrderOf(0));
     }
 
@@ -49,7 +55,7 @@ public sealed class BatchPlan
     /// <summary>The plan in words, such as "20 steps: 2 epochs of 150 examples, 16 at a time, 6 in the last step of an epoch".</summary>
     public override string ToString()
     {
-        string last = examples % batch == 0 ? "" : $", {examples % batch} in the last step of an epoch";
+        string last = batch > examples || examples % batch == 0 ? "" : $", {examples % batch} in the last step of an epoch";
         string epochs = ((double)Steps / StepsPerEpoch).ToString("0.##", CultureInfo.InvariantCulture);
         return $"{Steps} steps: {epochs} epochs of {examples} examples, {Math.Min(batch, examples)} at a time{last}";
     }

@@ -15,8 +15,8 @@ public sealed class Collator(int rows, int cutoff, int maxPositions, bool pack)
     private const int WidthMultiple = 8;
 
     /// <summary>The micro-batches of <paramref name="batch"/>, in order; the last one may have fewer rows.</summary>
-    public IEnumerable<MicroBatch> Collate(IReadOnlyList<TrainingExample> batch) =>
-        pack ? FirstFit(batch).Chunk(rows).Select(Packed) : batch.Chunk(rows).Select(Padded);
+    public IReadOnlyList<MicroBatch> Collate(IReadOnlyList<TrainingExample> batch) =>
+        [.. pack ? FirstFit(batch).Chunk(rows).Select(Packed) : batch.Chunk(rows).Select(Padded)];
 
     private MicroBatch Padded(TrainingExample[] examples)
     {

@@ -9,6 +9,9 @@ namespace NativeEngine.Tune;
 /// <param name="RankStabilized">divide by the root of the rank (Kalajdzievski 2023)</param>
 public sealed record LoraConfig(int Rank, double Alpha, double Dropout = 0, bool RankStabilized = false)
 {
+    /// <summary>The largest rank that is read and trained.</summary>
+    public const int MaxRank = 1 << 16;
+
     /// <summary>s in y = x W^T + s (x A^T) B^T.</summary>
     public double Scale => Alpha / (RankStabilized ? Math.Sqrt(Rank) : Rank);
 }

@@ -43,6 +43,9 @@ public static class LoraTargetRoles
     /// <summary>What <see cref="TryParse"/> reads.</summary>
     public static string Format(LoraTargets targets) => string.Join(',', Table.Where(t => targets.HasFlag(t.Target)).Select(t => t.Word));
 
+    /// <summary>The words for <paramref name="roles"/>, each once.</summary>
+    public static string Format(IEnumerable<Role> roles) => string.Join(',', Table.Where(t => roles.Contains(t.Role)).Select(t => t.Word));
+
     /// <summary>
     /// The roles of <paramref name="targets"/> in a model; null stands for all that it has, and a notice says which it has not. Error: NE2040 a
     /// target that was asked for is lacking.
@@ -54,7 +57,7 @@ public static class LoraTargetRoles
         string[] lacking = [.. asked.Where(t => !present.Contains(t.Role)).Select(t => t.Word)];
         if (lacking.Length > 0 && targets is not null)
         {
-            throw new EngineException("NE2040", $"a {spec.ModelType} model has no such linear map")
+            throw new EngineException("NE2040", $"{spec.ModelType} models have no such linear map")
             {
                 Key = "--targets",
                 Found = string.Join(',', lacking),
@@ -64,7 +67,7 @@ public static class LoraTargetRoles
 
         if (lacking.Length > 0)
         {
-            reporter.Notice($"no adapters for {string.Join(',', lacking)}: a {spec.ModelType} model has no such linear map");
+            reporter.Notice($"no adapters for {string.Join(',', lacking)}: {spec.ModelType} models have no such linear map");
         }
 
         return [.. asked.Where(t => present.Contains(t.Role)).Select(t => t.Role)];

@@ -13,6 +13,7 @@ namespace NativeEngine.Tune;
 public sealed class Trainer : IDisposable
 {
     private const double ClipEpsilon = 1e-6; // torch.nn.utils.clip_grad_norm_
+    private const long SignalBytes = 1L << 30; // residual streams held at once when layers are streamed from disk
 
     private readonly Session session;
     private readonly CausalModel model;
@@ -74,31 +75,18 @@ public sealed class Trainer : IDisposable
     }
 
     /// <summary>Mean loss over the targets of <paramref name="batches"/>, without dropout.</summary>
-    public double Evaluate(IEnumerable<MicroBatch> batches)
+    /// <exception cref="EngineException">NE10011: it is not finite</exception>
+    public double Evaluate(IReadOnlyList<MicroBatch> batches)
     {
         session.Switch("evaluate");
-        double sum = 0;
-        long targets = 0;
-        foreach (MicroBatch micro in batches)
+        long signal = batches.Max(b => (long)b.Ids.Length) * model.Spec.Hidden * sizeof(float);
+        int together = model.IsResident ? 1 : (int)Math.Clamp(SignalBytes / signal, 1, batches.Count);
+        double loss = batches.Chunk(together).SelectMany(Losses).Sum() / batches.Sum(b => (long)b.TargetCount);
+        return double.IsFinite(loss) ? loss : throw new EngineException("NE10011", $"step {state.Step}: the loss on the held-out set is not finite")
         {
-            session.Cancel.ThrowIfCancellationRequested();
-            using LabelledBatch batch = Labelled(micro, null);
-            Tensor x = forward.Embed(model.Outer, batch.Tokens);
-            for (int l = 0; l < model.Spec.Layers.Count; l++)
-            {
-                LayerWeights layer = model.Layer(l);
-                x = forward.Layer(layer, l, x, batch.Tokens);
-                model.Release(layer);
-            }
-
-            using Tensor logProbs = session.Backend.Alloc(DType.F64, new Shape(x.Rows));
-            forward.TokenLogProbs(logProbs, model.Outer, x, batch.Targets);
-            x.Dispose();
-            sum -= System.Numerics.Tensors.TensorPrimitives.Sum<double>(session.Backend.Download<double>(logProbs));
-            targets += micro.TargetCount;
-        }
-
-        return sum / targets;
+            Key = "--lr",
+            Hint = "lower the learning rate, or look at the held-out data",
+        };
     }
 
     /// <inheritdoc/>
@@ -107,6 +95,41 @@ public sealed class Trainer : IDisposable
         forward.Dispose();
         pass.Dispose();
         gradients.Dispose();
+    }
+
+    /// <summary>The sum of the losses of each of <paramref name="batches"/>, which pass through a layer together.</summary>
+    private double[] Losses(MicroBatch[] batches)
+    {
+        LabelledBatch[] labelled = [.. batches.Select(b => Labelled(b, null))];
+        Tensor[] x = [.. labelled.Select(b => forward.Embed(model.Outer, b.Tokens))];
+        try
+        {
+            for (int l = 0; l < model.Spec.Layers.Count; l++)
+            {
+                session.Cancel.ThrowIfCancellationRequested();
+                LayerWeights layer = model.Layer(l);
+                for (int i = 0; i < x.Length; i++)
+                {
+                    x[i] = forward.Layer(layer, l, x[i], labelled[i].Tokens);
+                }
+
+                model.Release(layer);
+            }
+
+            return [.. x.Zip(labelled, Loss)];
+        }
+        finally
+        {
+            Array.ForEach(x, t => t.Dispose());
+            Array.ForEach(labelled, b => b.Dispose());
+        }
+
+        double Loss(Tensor behind, LabelledBatch batch)
+        {
+            using Tensor logProbs = session.Backend.Alloc(DType.F64, new Shape(behind.Rows));
+            forward.TokenLogProbs(logProbs, model.Outer, behind, batch.Targets);
+            return -System.Numerics.Tensors.TensorPrimitives.Sum<double>(session.Backend.Download<double>(logProbs));
+        }
     }
 
     private void Update(double learningRate)

@@ -1,3 +1,6 @@
+using NativeEngine.Kernels;
+using NativeEngine.Spec;
+
 namespace NativeEngine.Tune;
 
 /// <summary>The loss on the held-out set after a number of steps.</summary>
@@ -12,8 +15,24 @@ public sealed record Evaluation(int Step, double Loss);
 /// <param name="adapters">what is trained; the state owns it</param>
 public sealed class TuneState(AdapterSet adapters) : IDisposable
 {
+    private const int Copies = 5; // these sets and the gradients
+
     private readonly List<double> losses = [];
     private readonly List<Evaluation> evaluations = [];
+
+    /// <summary>The state in front of the first step. Error: NE7003 it takes more memory than there is.</summary>
+    public static TuneState Initial(IBackend backend, ModelSpec spec, LoraConfig config, IReadOnlyCollection<Role> roles, long seed)
+    {
+        long bytes = Copies * sizeof(float) * config.Rank * AdapterSet.Targets(spec, roles).Sum(p => p.Shape[0] + p.Shape[1]);
+        long memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        return bytes <= memory ? new TuneState(AdapterSet.Initial(backend, spec, config, roles, seed)) : throw new EngineException("NE7003", "out of memory for the adapters, their gradients and the optimiser")
+        {
+            Key = "--rank",
+            Found = $"{bytes} bytes for rank {config.Rank}",
+            Expected = $"at most {memory} bytes",
+            Hint = "use a lower --rank or fewer --targets",
+        };
+    }
 
     /// <summary>What is trained.</summary>
     public AdapterSet Adapters => adapters;

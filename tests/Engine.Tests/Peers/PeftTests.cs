@@ -35,7 +35,7 @@ public sealed class PeftTests : IDisposable
         using Checkpoint weights = Checkpoint.Open(model);
         IReadOnlyList<Role> roles = LoraTargetRoles.Of(null, spec, SilentReporter.Instance);
         using AdapterSet adapter = RandomAdapters.Write(session, spec, weights, folder["adapter"], new LoraConfig(4, 1, 0.05), roles);
-        JsonElement stock = Peer.Run("peft_check.py", "--model", model, "--adapter", folder["adapter"], "--tokens", file, "--name", "eval_ids");
+        JsonElement stock = Peer.Run("peft_check.py", "--model", model, "--adapter", folder["adapter"], "--tokens", file, "--name", "eval_ids", "--merge");
         Assert.False(stock.GetProperty("loading_info").EnumerateObject().Any(), stock.GetProperty("loading_info").GetRawText());
 
         JsonElement found = stock.GetProperty("adapter");
@@ -44,11 +44,13 @@ public sealed class PeftTests : IDisposable
         double squares = adapter.Maps.Values.Sum(lora => lora.B.AsSpan<float>().ToArray().Sum(b => (double)b * b));
         Golden.Close(Math.Sqrt(squares), found.GetProperty("lora_B_frobenius").GetDouble(), 1e-12, 0, "norm of all B");
 
-        // Merged by hand, A, B and the scale make the same function here as the adapter makes there.
-        Merge(model, adapter, folder["merged"]);
-        double plain = stock.GetProperty("base").GetProperty("loss").GetDouble(), adapted = stock.GetProperty("with_adapter").GetProperty("loss").GetDouble();
+        JsonElement expected = stock.GetProperty("with_adapter");
+        double plain = stock.GetProperty("base").GetProperty("loss").GetDouble(), adapted = expected.GetProperty("loss").GetDouble();
         Assert.True(Math.Abs(adapted - plain) > 1e-3, $"the adapter changes nothing: {plain} and {adapted}");
-        Golden.Close(adapted, Loss(folder["merged"], file), Tolerances.StockLoss, 0, "loss");
+        AssertSame(adapted, expected, model, folder["adapter"], file);
+
+        Verbs.Merge(session, new MergeOptions(model, folder["adapter"], folder["merged"]) { Store = DType.F32 });
+        AssertSame(stock.GetProperty("merged").GetProperty("loss").GetDouble(), expected, folder["merged"], null, file);
     }
 
     [SkippableTheory]
@@ -71,29 +73,17 @@ public sealed class PeftTests : IDisposable
         }
     }
 
-    private void Merge(string model, AdapterSet adapter, string output)
+    /// <summary>The model, with an adapter on it where given, has the loss and the greedy ids of the peer.</summary>
+    private void AssertSame(double loss, JsonElement expected, string folder, string? adapter, string tokens)
     {
-        using CausalModel source = CausalModel.Open(session.Backend, model);
-        using var writer = new Export.ModelFolderWriter(session.Backend, source, source.Spec, DType.F32, null, output, overwrite: false);
-        foreach (Parameter p in source.Spec.Parameters())
-        {
-            using Tensor value = session.Backend.Alloc(DType.F32, p.Shape);
-            source.Checkpoint.Read(session.Backend, source.Checkpoint.Tensors[p.Name], value);
-            if (!p.IsBias && adapter[p.Layer, p.Role] is { } lora)
-            {
-                session.Backend.Gemm(value, lora.B, lora.A, alpha: adapter.Config.Scale, beta: 1);
-            }
+        using CausalModel model = CausalModel.Open(session.Backend, folder);
+        using AdapterSet? adapters = adapter is null ? null : AdapterFolder.Read(session, adapter, model.Spec, model.Checkpoint);
+        adapters?.AttachTo(model);
+        int[] ids = new GoldenTensors(tokens).Ints("eval_ids")[..(8 * 128)];
+        var windows = new TokenWindows(ids, null, 8, 128);
+        Golden.Close(loss, PerplexityEvaluation.Mean(new PerplexityEvaluation(session, model).Measure(windows, 8, null), PerplexityProtocol.LlmPruner), Tolerances.StockLoss, 0, "loss");
 
-            writer.Write(p.Role, p.Layer, p.IsBias, value);
-        }
-
-        writer.Commit([]);
-    }
-
-    private double Loss(string model, string tokens)
-    {
-        using CausalModel opened = CausalModel.Open(session.Backend, model);
-        var windows = new TokenWindows(new GoldenTensors(tokens).Ints("eval_ids")[..(8 * 128)], null, 8, 128);
-        return PerplexityEvaluation.Mean(new PerplexityEvaluation(session, opened).Measure(windows, 8, null), PerplexityProtocol.LlmPruner);
+        using var generator = new Generator(session, model);
+        Assert.Equal(expected.GetProperty("greedy").EnumerateArray().Select(e => e.GetInt32()), generator.Greedy(ids[..16], 20, []).Ids);
     }
 }

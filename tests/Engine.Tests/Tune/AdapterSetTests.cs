@@ -88,7 +88,7 @@ public sealed class AdapterSetTests : IDisposable
         ModelSpec opt = SpecReader.Read(Golden.Model("tiny-opt"));
         Notices notices = [];
         Assert.Equal([Role.AttnQ, Role.AttnK, Role.AttnV, Role.AttnOut, Role.MlpUp, Role.MlpDown], LoraTargetRoles.Of(null, opt, notices));
-        Assert.Single(notices, n => n.Contains("no adapters for gate: a opt model", StringComparison.Ordinal));
+        Assert.Single(notices, n => n.Contains("no adapters for gate: opt models", StringComparison.Ordinal));
         EngineException e = Assert.Throws<EngineException>(() => LoraTargetRoles.Of(LoraTargets.Q | LoraTargets.Gate, opt, notices));
         Assert.Equal(("NE2040", "gate", "q,k,v,o,up,down"), (e.Code, e.Found, e.Expected));
         Assert.Equal([Role.AttnK], LoraTargetRoles.Of(LoraTargets.K, opt, notices));

@@ -17,6 +17,13 @@ public sealed class BatchPlanTests
     }
 
     [Fact]
+    public void More_steps_than_can_be_counted_are_refused()
+    {
+        Assert.Equal(int.MaxValue, new BatchPlan(2, 2, int.MaxValue, null, 42).Steps);
+        Assert.Equal("NE2042", Assert.Throws<EngineException>(() => new BatchPlan(3, 2, int.MaxValue, null, 42)).Code);
+    }
+
+    [Fact]
     public void Every_epoch_visits_every_example_once_in_an_order_of_its_own()
     {
         var plan = new BatchPlan(150, 16, 2, null, 42);
@@ -53,6 +60,7 @@ public sealed class BatchPlanTests
     {
         Assert.Equal("20 steps: 2 epochs of 150 examples, 16 at a time, 6 in the last step of an epoch", new BatchPlan(150, 16, 2, null, 1).ToString());
         Assert.Equal("5 steps: 0.5 epochs of 160 examples, 16 at a time", new BatchPlan(160, 16, 2, 5, 1).ToString());
+        Assert.Equal("2 steps: 2 epochs of 5 examples, 5 at a time", new BatchPlan(5, 64, 2, null, 1).ToString());
     }
 
     /// <summary>Pinned, as computed by an independent implementation: a resumed run may be older than the program.</summary>

@@ -14,7 +14,7 @@ public sealed class CollatorTests
         GoldenTensors golden = Golden.Tensors("llmpruner", "tiny-llama", "lora_tokens.safetensors");
         TrainingExample[] examples = AlpacaExamples.First32(trainOnInputs: false);
         var plan = new BatchPlan(examples.Length, batch: 16, epochs: 8, steps: null, seed: null);
-        MicroBatch first = Padding(rows: 4).Collate([.. plan.Batch(0).ToArray().Select(i => examples[i])]).First();
+        MicroBatch first = Padding(rows: 4).Collate([.. plan.Batch(0).ToArray().Select(i => examples[i])])[0];
         Assert.Equal([first.Rows, first.Width], golden.Extents("first_micro_batch.input_ids"));
         Assert.Equal(golden.Ints("first_micro_batch.input_ids"), first.Ids);
         Assert.Equal(golden.Ints("first_micro_batch.labels"), first.Labels);

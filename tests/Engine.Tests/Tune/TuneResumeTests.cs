@@ -1,39 +1,11 @@
-using NativeEngine.Checkpoints;
-using NativeEngine.Spec;
-using NativeEngine.Testing;
-using NativeEngine.Tests.Checkpoints;
-using NativeEngine.Tune;
-
 namespace NativeEngine.Tests.Tune;
 
 /// <summary>A run that was stopped and goes on writes the bytes of one that was not.</summary>
 public sealed class TuneResumeTests : IDisposable
 {
-    private static readonly string Model = Path.Combine(Shared.Root, "samples", "sample-llama");
+    private readonly TuneRun run = new();
 
-    private readonly TemporaryFolder folder = new();
-    private readonly TuneOptions options;
-
-    public TuneResumeTests()
-    {
-        string text = folder.Write("text.txt", string.Join('\n', File.ReadLines(Path.Combine(Shared.Root, "samples", "wikitext-2-valid-excerpt.txt")).Take(12)));
-        options = new TuneOptions(Model, "", new TextSource(text))
-        {
-            Format = TuneFormat.Text,
-            Cutoff = 16,
-            Rank = 2,
-            Dropout = 0.1,
-            LearningRate = 3e-3,
-            Warmup = 2,
-            Batch = 4,
-            MicroBatch = 2,
-            Steps = 7,
-            EvalSamples = 5,
-            EvalEvery = 2,
-        };
-    }
-
-    public void Dispose() => folder.Dispose();
+    public void Dispose() => run.Dispose();
 
     [Theory]
     [InlineData(1)]
@@ -42,85 +14,105 @@ public sealed class TuneResumeTests : IDisposable
     [InlineData(6)]
     public void Stopped_behind_a_step(params int[] stops)
     {
-        (TuneResult whole, byte[] adapter) = Run("whole");
-        foreach (int step in stops)
-        {
-            Stop(step);
-        }
-
+        (TuneResult whole, byte[] adapter) = run.Run("whole");
+        Array.ForEach(stops, step => run.Stop("stopped", step));
         AssertGoesOn(whole, adapter);
     }
 
     [Fact]
     public void Stopped_while_it_was_measuring()
     {
-        (TuneResult whole, byte[] adapter) = Run("whole");
-        Stop(4);
-        using (var session = new Session(threads: 1))
-        using (Checkpoint weights = Checkpoint.Open(Model))
-        {
-            ModelSpec spec = SpecReader.Read(Model);
-            using TuneState state = new(AdapterSet.Initial(session.Backend, spec, new LoraConfig(2, 16, 0.1), LoraTargetRoles.All, options.Seed));
-            var data = new TrainingData(session, spec, options);
-            TuneCheckpoints Saved() => new(session, Model, folder["stopped"], RunIdentity.Of(options, weights, data.Train, data.Eval));
-            Saved().Begin(state, resume: true, overwrite: false);
-            Assert.Equal((4, true), (state.BestEvaluation!.Step, state.IsEvaluated));
+        (TuneResult whole, byte[] adapter) = run.Run("whole");
+        run.Stop("stopped", 4, "measuring");
+        run.Stop("stopped", 6, "measuring");
+        AssertGoesOn(whole, adapter);
+    }
 
-            // What the signal would have left, had it come one moment earlier.
-            state.Restore([.. state.Losses], [state.Evaluations[0]]);
-            Saved().Save(state);
-        }
+    [Fact]
+    public void Stopped_before_its_first_step()
+    {
+        using CancellationTokenSource source = new();
+        source.Cancel();
+        Assert.Throws<OperationCanceledException>(() => run.Run("stopped", cancel: source.Token));
+        Assert.False(Directory.Exists(run["stopped"]));
+        Assert.False(Directory.Exists(run["stopped.tune"]));
+    }
 
+    [Fact]
+    public void Stopped_behind_its_best_adapter_by_a_model_that_is_streamed()
+    {
+        // The learning rate is too high: the first measurements are the best ones.
+        run.Options = run.Options with { LearningRate = 0.05, Pack = true };
+        (TuneResult whole, byte[] adapter) = run.Run("whole");
+        Assert.InRange(whole.Evaluations!.MinBy(e => e.Loss)!.Step, 0, 4);
+        run.Stop("stopped", 5, weightMemory: 0);
         AssertGoesOn(whole, adapter);
     }
 
     [Fact]
     public void Stopped_for_other_options()
     {
-        Stop(3);
-        EngineException e = Assert.Throws<EngineException>(() => Run("stopped", resume: true, options with { Pack = true, LearningRate = 1e-3 }));
-        Assert.Equal(("NE12001", "lr: 0.003 before, 0.001 now; pack: false before, true now"), (e.Code, e.Found));
-        Assert.False(Directory.Exists(folder["stopped"]));
-        Assert.Equal("NE11005", Assert.Throws<EngineException>(() => Run("stopped")).Code);
+        run.Stop("stopped", 3);
+        TuneOptions before = run.Options;
+        run.Options = before with { Pack = true, LearningRate = 1e-3 };
+        EngineException e = Assert.Throws<EngineException>(() => run.Run("stopped", resume: true));
+        Assert.Equal(("NE12001", ExitCode.ResumeMismatch, "lr: 0.003 before, 0.001 now; pack: false before, true now"), (e.Code, e.Exit, e.Found));
+        Assert.False(Directory.Exists(run["stopped"]));
+
+        run.Options = before;
+        Assert.Equal("NE11005", Assert.Throws<EngineException>(() => run.Run("stopped")).Code);
+        run.Options = before with { Overwrite = true };
+        Assert.Equal(run.Run("whole").Adapter, run.Run("stopped").Adapter);
+        Assert.False(Directory.Exists(run["stopped.tune"]));
+    }
+
+    [Fact]
+    public void The_newest_state_is_damaged()
+    {
+        (TuneResult whole, byte[] adapter) = run.Run("whole");
+        run.Stop("stopped", 2);
+        run.Stop("stopped", 5);
+        string damaged = run["stopped.tune/checkpoint-5/state.safetensors"];
+        byte[] bytes = File.ReadAllBytes(damaged);
+        bytes[^1] ^= 1;
+        File.WriteAllBytes(damaged, bytes);
+
+        Notices notices = [];
+        (TuneResult resumed, byte[] found) = run.Run("stopped", resume: true, reporter: notices);
+        Assert.Equal(whole.Loss, resumed.Loss);
+        Assert.Equal(adapter, found);
+        Assert.Contains(notices, n => n.Contains("checkpoint-5 is damaged and not used", StringComparison.Ordinal));
+        Assert.Contains("2 of 7 steps are done", notices);
+    }
+
+    [Fact]
+    public void A_loss_that_is_not_finite_ends_the_run_and_leaves_the_state_before_it()
+    {
+        run.Options = run.Options with { LearningRate = 1e30, EvalSamples = null };
+        run.Stop("stopped", 1); // the warm-up began at 0
+        EngineException e = Assert.Throws<EngineException>(() => run.Run("stopped", resume: true));
+        Assert.Equal(("NE10008", ExitCode.Numerical, "layer 0"), (e.Code, e.Exit, e.Key));
+        Assert.StartsWith("step 2: the loss is not finite: layer 0 produced NaN or infinity", e.Message, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(run["stopped"]));
+        Assert.Equal("checkpoint-1", Path.GetFileName(Assert.Single(Directory.GetDirectories(run["stopped.tune"]))));
+    }
+
+    [Fact]
+    public void A_held_out_loss_that_is_not_finite_ends_the_run()
+    {
+        run.Options = run.Options with { LearningRate = 1e30, EvalEvery = 1 };
+        EngineException e = Assert.Throws<EngineException>(() => run.Run("out"));
+        Assert.Equal(("NE10011", "step 2: the loss on the held-out set is not finite"), (e.Code, e.Message));
+        Assert.False(Directory.Exists(run["out"]));
     }
 
     private void AssertGoesOn(TuneResult whole, byte[] adapter)
     {
-        (TuneResult resumed, byte[] bytes) = Run("stopped", resume: true);
+        (TuneResult resumed, byte[] bytes) = run.Run("stopped", resume: true);
         Assert.Equal(whole.Loss, resumed.Loss);
         Assert.Equal(whole.Evaluations, resumed.Evaluations);
         Assert.Equal(adapter, bytes);
-        Assert.False(Directory.Exists(folder["stopped.tune"]));
-    }
-
-    private void Stop(int step)
-    {
-        using var source = new CancellationTokenSource();
-        Assert.Throws<OperationCanceledException>(() => Run("stopped", resume: Directory.Exists(folder["stopped.tune"]), stop: (step, source)));
-        Assert.False(Directory.Exists(folder["stopped"]));
-        Assert.True(Directory.Exists(folder[$"stopped.tune/checkpoint-{step}"]));
-    }
-
-    private (TuneResult Result, byte[] Adapter) Run(string output, bool resume = false, TuneOptions? other = null, (int Step, CancellationTokenSource Source)? stop = null)
-    {
-        using var session = new Session(threads: 2, reporter: new Stopper(stop), cancel: stop?.Source.Token ?? default);
-        TuneResult result = Verbs.Tune(session, (other ?? options) with { Output = folder[output], Resume = resume });
-        return (result, File.ReadAllBytes(Path.Combine(folder[output], "adapter_model.safetensors")));
-    }
-
-    /// <summary>Asks a run to stop when it reports a step.</summary>
-    private sealed class Stopper((int Step, CancellationTokenSource Source)? stop) : IReporter
-    {
-        public void Phase(string name, long total) { }
-
-        public void Step(long done, string? detail = null)
-        {
-            if (done == stop?.Step)
-            {
-                stop?.Source.Cancel();
-            }
-        }
-
-        public void Notice(string message) { }
+        Assert.All(Directory.GetFiles(run["whole"], "adapter*").Append(run["whole/loss.svg"]), path => Assert.Equal(File.ReadAllBytes(path), File.ReadAllBytes(Path.Combine(run["stopped"], Path.GetFileName(path)))));
+        Assert.False(Directory.Exists(run["stopped.tune"]));
     }
 }
