@@ -143,9 +143,9 @@ void Memory::check_canaries(const Allocation& allocation) const {
     if (allocation.mapping == nullptr)
         return;
     if (const auto offset = damage(allocation.end()); offset < canary_bytes)
-        fail(CUDA_ERROR_ILLEGAL_ADDRESS, text("something wrote ", offset, " bytes behind the end of ", name(allocation)));
+        fail(CUDA_ERROR_ILLEGAL_ADDRESS, text("something wrote to byte ", allocation.size + offset, " of ", name(allocation), ", behind its end"));
     if (const auto offset = damage(allocation.begin - canary_bytes); offset < canary_bytes)
-        fail(CUDA_ERROR_ILLEGAL_ADDRESS, text("something wrote ", canary_bytes - offset, " bytes in front of ", name(allocation)));
+        fail(CUDA_ERROR_ILLEGAL_ADDRESS, text("something wrote to byte -", canary_bytes - offset, " of ", name(allocation), ", in front of it"));
 }
 
 std::string Memory::describe(const void* p) const {

@@ -27,63 +27,27 @@ typedef __SIZE_TYPE__ size_t;
 typedef cudasim::Index uint3;
 typedef cudasim::Index dim3;
 
-struct char2 {
-    signed char x, y;
-} __align__(2);
-struct char4 {
-    signed char x, y, z, w;
-} __align__(4);
-struct uchar2 {
-    unsigned char x, y;
-} __align__(2);
-struct uchar4 {
-    unsigned char x, y, z, w;
-} __align__(4);
-struct short2 {
-    short x, y;
-} __align__(4);
-struct short4 {
-    short x, y, z, w;
-} __align__(8);
-struct ushort2 {
-    unsigned short x, y;
-} __align__(4);
-struct ushort4 {
-    unsigned short x, y, z, w;
-} __align__(8);
-struct int2 {
-    int x, y;
-} __align__(8);
-struct int3 {
-    int x, y, z;
-};
-struct int4 {
-    int x, y, z, w;
-} __align__(16);
-struct uint2 {
-    unsigned x, y;
-} __align__(8);
-struct uint4 {
-    unsigned x, y, z, w;
-} __align__(16);
-struct longlong2 {
-    long long x, y;
-} __align__(16);
-struct ulonglong2 {
-    unsigned long long x, y;
-} __align__(16);
-struct float2 {
-    float x, y;
-} __align__(8);
-struct float3 {
-    float x, y, z;
-};
-struct float4 {
-    float x, y, z, w;
-} __align__(16);
-struct double2 {
-    double x, y;
-} __align__(16);
+// clang-format off
+struct __align__(2) char2 { signed char x, y; };
+struct __align__(4) char4 { signed char x, y, z, w; };
+struct __align__(2) uchar2 { unsigned char x, y; };
+struct __align__(4) uchar4 { unsigned char x, y, z, w; };
+struct __align__(4) short2 { short x, y; };
+struct __align__(8) short4 { short x, y, z, w; };
+struct __align__(4) ushort2 { unsigned short x, y; };
+struct __align__(8) ushort4 { unsigned short x, y, z, w; };
+struct __align__(8) int2 { int x, y; };
+struct int3 { int x, y, z; };
+struct __align__(16) int4 { int x, y, z, w; };
+struct __align__(8) uint2 { unsigned x, y; };
+struct __align__(16) uint4 { unsigned x, y, z, w; };
+struct __align__(16) longlong2 { long long x, y; };
+struct __align__(16) ulonglong2 { unsigned long long x, y; };
+struct __align__(8) float2 { float x, y; };
+struct float3 { float x, y, z; };
+struct __align__(16) float4 { float x, y, z, w; };
+struct __align__(16) double2 { double x, y; };
+// clang-format on
 
 inline int2 make_int2(int x, int y) { return {x, y}; }
 inline int4 make_int4(int x, int y, int z, int w) { return {x, y, z, w}; }
