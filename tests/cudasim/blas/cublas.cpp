@@ -1,6 +1,7 @@
 #include "abi/cublas.h"
 
 #include "blas_call.h"
+#include "core/forever.h"
 #include "core/settings.h"
 #include "device/memory.h"
 #include "status_names.h"
@@ -20,7 +21,7 @@ struct Handle {
 };
 
 Handles<Handle>& handles() {
-    static Handles<Handle> all;
+    static Handles<Handle>& all = forever<Handles<Handle>>();
     return all;
 }
 

@@ -1,5 +1,6 @@
 #include "lt_descriptors.h"
 
+#include "core/forever.h"
 #include "element.h"
 
 #include <algorithm>
@@ -11,7 +12,7 @@ namespace {
 struct LtHandle {};
 
 template <class T> Handles<T>& all() {
-    static Handles<T> objects;
+    static Handles<T>& objects = forever<Handles<T>>();
     return objects;
 }
 

@@ -2,6 +2,7 @@
 
 #include "abi/cuda.h"
 #include "core/failure.h"
+#include "core/forever.h"
 #include "core/text.h"
 #include "device/memory.h"
 #include "element.h"
@@ -66,7 +67,7 @@ void Product::run() const {
 }
 
 void Product::run_one(std::int64_t index) const {
-    static Tile tile;  // one product runs at a time
+    static Tile& tile = forever<Tile>();  // one product runs at a time
     const std::int64_t depth = a.columns;
     const auto at = [index](const Matrix& m, std::int64_t i, std::int64_t j) {
         return index * m.batch_stride + i * m.row_stride + j * m.column_stride;

@@ -10,8 +10,8 @@ namespace {
 using Vector = double __attribute__((vector_size(64)));
 
 /// sums (6,8) += left (6,k) right (k,8). The compiler splits the vectors as the processor at hand allows.
-__attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default"))) void
-multiply_panels(double* sums, const double* left, const double* right, std::int64_t k, std::int64_t stride) {
+__attribute__((target_clones("avx512f", "fma", "default"))) void multiply_panels(double* sums, const double* left, const double* right,
+                                                                                 std::int64_t k, std::int64_t stride) {
     Vector c[6] = {};
     for (std::int64_t l = 0; l < k; l++) {
         Vector b;

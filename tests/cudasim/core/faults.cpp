@@ -1,5 +1,7 @@
 #include "faults.h"
 
+#include "forever.h"
+
 #include <regex>
 
 namespace cudasim {
@@ -33,7 +35,7 @@ int Faults::strike(std::string_view call) {
 }
 
 Faults& faults() {
-    static Faults instance;
+    static Faults& instance = forever<Faults>();
     return instance;
 }
 

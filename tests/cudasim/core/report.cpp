@@ -1,6 +1,7 @@
 #include "report.h"
 
 #include "abi/cudasim.h"
+#include "forever.h"
 #include "settings.h"
 
 #include <cstdio>
@@ -10,13 +11,20 @@
 namespace cudasim {
 
 namespace {
-std::mutex mutex;
-std::string findings;
+struct Findings {
+    std::mutex mutex;
+    std::string text, returned;
+};
+
+Findings& findings() {
+    static Findings& all = forever<Findings>();
+    return all;
+}
 }  // namespace
 
 void report(const std::string& finding) {
-    const std::lock_guard lock(mutex);
-    findings += finding + "\n";
+    const std::lock_guard lock(findings().mutex);
+    findings().text += finding + "\n";
     const std::string& path = settings().report;
     if (path.empty()) {
         std::fprintf(stderr, "cudasim: %s\n", finding.c_str());
@@ -29,8 +37,8 @@ void report(const std::string& finding) {
 }  // namespace cudasim
 
 const char* cudasimReport(void) {
-    static std::string returned;
-    const std::lock_guard lock(cudasim::mutex);
-    returned = std::exchange(cudasim::findings, {});
-    return returned.c_str();
+    auto& findings = cudasim::findings();
+    const std::lock_guard lock(findings.mutex);
+    findings.returned = std::exchange(findings.text, {});
+    return findings.returned.c_str();
 }

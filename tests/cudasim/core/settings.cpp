@@ -2,6 +2,7 @@
 
 #include "abi/cudasim.h"
 #include "faults.h"
+#include "forever.h"
 
 #include <charconv>
 #include <cstdlib>
@@ -90,7 +91,7 @@ Settings from_environment() {
 }
 
 Settings& mutable_settings() {
-    static Settings s = from_environment();
+    static Settings& s = forever<Settings>(from_environment());
     return s;
 }
 

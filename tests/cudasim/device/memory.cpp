@@ -2,6 +2,7 @@
 
 #include "abi/cuda.h"
 #include "core/failure.h"
+#include "core/forever.h"
 #include "core/text.h"
 
 #include <algorithm>
@@ -187,7 +188,7 @@ std::string Memory::leaks() const {
 }
 
 Memory& host_memory() {
-    static Memory memory(std::numeric_limits<std::size_t>::max());
+    static Memory& memory = forever<Memory>(std::numeric_limits<std::size_t>::max());
     return memory;
 }
 

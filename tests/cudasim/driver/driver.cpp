@@ -1,5 +1,6 @@
 #include "driver.h"
 
+#include "core/forever.h"
 #include "core/settings.h"
 #include "execution/module.h"
 
@@ -7,12 +8,20 @@
 
 namespace cudasim {
 
+namespace {
+/// Says at the end of the process what was not given back.
+struct Farewell {
+    ~Farewell() { Driver::instance().report_leaks(); }
+};
+}  // namespace
+
 Driver& Driver::instance() {
-    static Driver driver;
+    static Driver& driver = forever<Driver>();
+    static const Farewell farewell;
     return driver;
 }
 
-Driver::~Driver() {
+void Driver::report_leaks() const {
     for (const Primary& primary : primaries_)
         if (primary.context != nullptr && primary.context->fatal() == 0)
             report(text("device ", primary.context->device(), ": its context was not released"));

@@ -26,7 +26,7 @@ class Driver {
     /// Whether a handle is that of a context that lives.
     bool lives(const Context* context) const;
 
-    ~Driver();
+    void report_leaks() const;
 
   private:
     struct Primary {

@@ -3,6 +3,7 @@
 #include "abi/cuda.h"
 #include "block.h"
 #include "core/failure.h"
+#include "core/forever.h"
 #include "core/settings.h"
 #include "core/text.h"
 #include "device/memory.h"
@@ -103,7 +104,7 @@ void Launch::run(const Memory& memory) {
 }
 
 void Launch::run_blocks() {
-    static Block fibers;
+    static Block& fibers = forever<Block>();
     Execution& execution = kernel.module->execution();
     execution.services = &services();
     execution.grid_dim = grid, execution.block_dim = block;

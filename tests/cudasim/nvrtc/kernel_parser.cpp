@@ -100,13 +100,12 @@ class Parser {
     }
 
     void dynamic_shared(std::size_t i) {
-        const std::size_t start = i;
         std::string type;
         for (; i < tokens_.size() && at(i + 1) != "[" && at(i) != ";"; i++) {
             if ((at(i) == "__align__" || at(i) == "alignas") && at(i + 1) == "(")
                 i = behind_parentheses(i + 1) - 1;
             else
-                type.append(i == start ? "" : " ").append(at(i));
+                type.append(type.empty() ? "" : " ").append(at(i));
         }
         const DynamicShared array{type, std::string(at(i))};
         const auto same = [&](const DynamicShared& other) { return other.type == array.type && other.name == array.name; };

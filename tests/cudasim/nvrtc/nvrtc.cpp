@@ -2,6 +2,7 @@
 
 #include "compiler.h"
 #include "core/call.h"
+#include "core/forever.h"
 #include "core/settings.h"
 #include "core/trace.h"
 #include "execution/module.h"
@@ -24,7 +25,7 @@ struct Program {
 };
 
 std::set<Program*>& programs() {
-    static std::set<Program*> all;
+    static std::set<Program*>& all = forever<std::set<Program*>>();
     return all;
 }
 

@@ -3,6 +3,7 @@
 #include "abi/cuda.h"
 #include "blas/blas_call.h"
 #include "blas/element.h"
+#include "core/forever.h"
 #include "core/settings.h"
 #include "core/trace.h"
 #include "device/memory.h"
@@ -21,7 +22,7 @@ struct Handle {
 struct Parameters {};
 
 template <class T> Handles<T>& all() {
-    static Handles<T> objects;
+    static Handles<T>& objects = forever<Handles<T>>();
     return objects;
 }
 

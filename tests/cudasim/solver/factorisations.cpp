@@ -19,7 +19,8 @@ double off_diagonal(const Dense& a) {
 }
 
 /// (x, y) = (c x - s y, s x + c y)
-void rotate(double* x, double* y, std::int64_t n, double c, double s) {
+__attribute__((target_clones("avx512f", "fma", "default"))) void rotate(double* __restrict x, double* __restrict y, std::int64_t n, double c,
+                                                                        double s) {
     for (std::int64_t i = 0; i < n; i++) {
         const double u = x[i], v = y[i];
         x[i] = c * u - s * v, y[i] = s * u + c * v;
