@@ -16,6 +16,7 @@ Block::Block() : stacks_(max_threads), threads_(max_threads) {}
 Block& Block::active() { return *active_block; }
 
 void Block::prepare(Execution& execution, const KernelEntry& kernel, void** arguments) {
+    active_block = this;
     execution_ = &execution, kernel_ = &kernel, arguments_ = arguments;
     const Index dim = execution.block_dim;
     size_ = dim.x * dim.y * dim.z;
@@ -49,7 +50,6 @@ void Block::run(const Order& order, std::uint64_t number) {
         flows_[i] = stacks_.begin(i, thread_main);
         make_ready(i);
     }
-    active_block = this;
     current_ = thread_at_[0];
     execution_->thread = &threads_[current_];
     cudasim_switch(&main_, flows_[current_]);

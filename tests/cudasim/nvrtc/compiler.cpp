@@ -1,5 +1,7 @@
 #include "compiler.h"
 
+#include "abi/nvrtc.h"
+#include "core/failure.h"
 #include "core/hash.h"
 #include "core/settings.h"
 #include "core/text.h"
@@ -24,8 +26,8 @@ class WorkFolder {
   public:
     WorkFolder() {
         std::string name = (fs::temp_directory_path() / "cudasim-XXXXXX").string();
-        if (mkdtemp(name.data()) != nullptr)
-            path_ = name;
+        require(mkdtemp(name.data()) != nullptr, NVRTC_ERROR_INTERNAL_ERROR, "no folder for temporary files");
+        path_ = name;
     }
     ~WorkFolder() {
         std::error_code ignored;
