@@ -105,7 +105,7 @@ template <int width> struct Place {
 
 template <int width> struct Width { static constexpr int n = width; };
 
-template <class T> bool aligned(const T* x, int ldx = 0) { return ((size_t)x | ldx * sizeof(T)) % alignof(Pack<pack, T>) == 0; }
+template <int n = pack, class T> bool aligned(const T* x, int ldx = 0) { return ((size_t)x | ldx * sizeof(T)) % alignof(Pack<n, T>) == 0; }
 
 template <class To, int n, class From> Pack<n, To> convert(Pack<n, From> x) {
     Pack<n, To> y;
@@ -1031,8 +1031,19 @@ struct Tile {
     int ldx, count;
     const int* mask;
 
-    acc at(int row, int d) const {
-        return row < count && d < HEAD_DIM && (mask == nullptr || mask[row] != 0) ? (acc)x[(size_t)row * ldx + d] : acc(0);
+    // Four dimensions from d on, a multiple of 4.
+    Pack<4> at(int row, int d) const {
+        Pack<4> values = filled<4>(acc(0));
+        if (row >= count || d >= HEAD_DIM || (mask != nullptr && mask[row] == 0))
+            return values;
+        const real* from = x + (size_t)row * ldx + d;
+        if (HEAD_DIM % 4 == 0 && aligned<4>(x, ldx))
+            return convert<acc>(*(const Pack<4, real>*)from);
+#pragma unroll
+        for (int i = 0; i < 4; i++)
+            if (d + i < HEAD_DIM)
+                values.at[i] = (acc)from[i];
+        return values;
     }
 };
 
@@ -1109,11 +1120,13 @@ inline void multiply(Scores& scores, Workspace& work, Tile own, Tile other) {
         scores[i / 4][i % 4] = 0;
     for (int from = 0; from < HEAD_DIM; from += chunk) {
         __syncthreads();  // what was there has been used
-#pragma unroll 2
-        for (int i = threadIdx.x; i < tile * chunk; i += max_threads) {
-            const int row = i / chunk, d = i % chunk;
-            work.dims[0][d][row] = own.at(row, from + d);
-            work.dims[1][d][row] = other.at(row, from + d);
+#pragma unroll
+        for (int i = 0; i < tile * chunk / 4; i += max_threads) {
+            const int row = (i + threadIdx.x) / (chunk / 4), d = (i + threadIdx.x) % (chunk / 4) * 4;
+            const auto a = own.at(row, from + d), b = other.at(row, from + d);
+#pragma unroll
+            for (int j = 0; j < 4; j++)
+                work.dims[0][d + j][row] = a.at[j], work.dims[1][d + j][row] = b.at[j];
         }
         __syncthreads();
 #pragma unroll 4
@@ -1140,9 +1153,11 @@ inline void accumulate(Sums& sums, Workspace& work, Tile other) {
 #pragma unroll
     for (int c = 0; c < chunks; c++) {
         __syncthreads();
-#pragma unroll 2
-        for (int i = threadIdx.x; i < tile * chunk; i += max_threads)
-            work.rows[i / chunk][i % chunk] = other.at(i / chunk, c * chunk + i % chunk);
+#pragma unroll
+        for (int i = 0; i < tile * chunk / 4; i += max_threads) {
+            const int row = (i + threadIdx.x) / (chunk / 4), d = (i + threadIdx.x) % (chunk / 4) * 4;
+            *(Pack<4>*)&work.rows[row][d] = other.at(row, c * chunk + d);
+        }
         __syncthreads();
 #pragma unroll 4
         for (int row = 0; row < tile; row++) {
@@ -1265,7 +1280,7 @@ inline void gradient_of_queries(Side<real> dq, const Backward& b, int query) {
 
 // y; log_sum_exp or null becomes log(sum(exp(scale q k^T))), minus infinity for a query that sees no key
 // launch: blocks of 256 threads, grid (ceil(queries / 64), heads, batch)
-extern "C" __global__ void __launch_bounds__(256)
+extern "C" __global__ void __launch_bounds__(256, 1)
     attention_forward(real* y, int ldy, acc* log_sum_exp, int ldl, const real* q, int ldq, const real* k, int ldk, const real* v, int ldv,
                       const int* mask, int ldm, const int* first, int ldf, int queries, int keys, int capacity, int heads, int kv_heads, acc scale) {
     const int batch = blockIdx.z, head = blockIdx.y, kv_head = head / (heads / kv_heads);
@@ -1297,9 +1312,9 @@ extern "C" __global__ void __launch_bounds__(256)
     }
 }
 
-// dk and dv, with as many queries as keys
+// dk and dv, with as many queries as keys. Said to be alone on its multiprocessor: it would spill to make room for a second block.
 // launch: blocks of 256 threads, grid (ceil(keys / 64), kv_heads, batch)
-extern "C" __global__ void __launch_bounds__(256)
+extern "C" __global__ void __launch_bounds__(256, 1)
     attention_keys_backward(real* dk, int lddk, real* dv, int lddv, const real* dy, int lddy, const acc* log_sum_exp, int ldl, const acc* delta,
                             int ldd, const real* q, int ldq, const real* k, int ldk, const real* v, int ldv, const int* mask, int ldm,
                             const int* first, int ldf, int keys, int heads, int kv_heads, acc scale) {
@@ -1323,7 +1338,7 @@ extern "C" __global__ void __launch_bounds__(256)
 
 // dq, with as many queries as keys
 // launch: blocks of 256 threads, grid (ceil(keys / 64), heads, batch)
-extern "C" __global__ void __launch_bounds__(256)
+extern "C" __global__ void __launch_bounds__(256, 1)
     attention_queries_backward(real* dq, int lddq, const real* dy, int lddy, const acc* log_sum_exp, int ldl, const acc* delta, int ldd,
                                const real* q, int ldq, const real* k, int ldk, const real* v, int ldv, const int* mask, int ldm, const int* first,
                                int ldf, int keys, int heads, int kv_heads, acc scale) {
