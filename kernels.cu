@@ -49,6 +49,48 @@ inline unsigned short cvt_rn_bf16_f32(float x) {
     asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(bits) : "f"(x));
     return bits;
 }
+inline unsigned cvt_rn_bf16x2_f32(float low, float high) {
+    unsigned bits;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(bits) : "f"(high), "f"(low));
+    return bits;
+}
+inline unsigned cvt_rn_f16x2_f32(float low, float high) {
+    unsigned bits;
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(bits) : "f"(high), "f"(low));
+    return bits;
+}
+inline unsigned shared_address(const void* p) { return (unsigned)__cvta_generic_to_shared(p); }
+// d = a b + c with a (16,16), b (16,8)
+inline void mma_m16n8k16_bf16(float* d, const unsigned* a, const unsigned* b, const float* c) {
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%10,%11,%12,%13};"
+                 : "=f"(d[0]), "=f"(d[1]), "=f"(d[2]), "=f"(d[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "f"(c[0]), "f"(c[1]), "f"(c[2]), "f"(c[3]));
+}
+inline void mma_m16n8k16_f16(float* d, const unsigned* a, const unsigned* b, const float* c) {
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%10,%11,%12,%13};"
+                 : "=f"(d[0]), "=f"(d[1]), "=f"(d[2]), "=f"(d[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "f"(c[0]), "f"(c[1]), "f"(c[2]), "f"(c[3]));
+}
+// Four matrices of 8 x 8 elements of 16 bits; lane 8 i + r names row r of matrix i.
+inline void ldmatrix_x4(unsigned* registers, const void* row) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(registers[0]), "=r"(registers[1]), "=r"(registers[2]), "=r"(registers[3])
+                 : "r"(shared_address(row))
+                 : "memory");
+}
+inline void ldmatrix_x4_trans(unsigned* registers, const void* row) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(registers[0]), "=r"(registers[1]), "=r"(registers[2]), "=r"(registers[3])
+                 : "r"(shared_address(row))
+                 : "memory");
+}
+// Copies 16 bytes, of which only the first `copied` are read; the others become zero.
+inline void cp_async_16(void* shared, const void* global, unsigned copied) {
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(shared)), "l"(global), "r"(copied) : "memory");
+}
+inline void cp_async_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+// Until at most `pending` groups of this thread are under way.
+template <unsigned pending> void cp_async_wait() { asm volatile("cp.async.wait_group %0;" ::"n"(pending) : "memory"); }
 #endif
 
 // == 1. numbers ========================================================================================
@@ -1031,10 +1073,11 @@ struct Tile {
     int ldx, count;
     const int* mask;
 
+    bool has(int row) const { return row < count && (mask == nullptr || mask[row] != 0); }
     // Four dimensions from d on, a multiple of 4.
     Pack<4> at(int row, int d) const {
         Pack<4> values = filled<4>(acc(0));
-        if (row >= count || d >= HEAD_DIM || (mask != nullptr && mask[row] == 0))
+        if (!has(row) || d >= HEAD_DIM)
             return values;
         const real* from = x + (size_t)row * ldx + d;
         if (HEAD_DIM % 4 == 0 && aligned<4>(x, ldx))
@@ -1062,16 +1105,18 @@ struct View {
         return query < queries && key >= first_key && key <= last_key(query) && (mask == nullptr || mask[key] != 0);
     }
 
-    // Where the keys that a tile of queries sees begin, rounded down to whole tiles, and end. The whole block asks.
+    // Where the keys that a tile of queries sees begin, rounded down to whole tiles, and end. A whole warp asks.
     int first_tile(int from) const {
-        const int query = from + threadIdx.x;
-        return first == nullptr ? 0 : max(0, block_reduce(threadIdx.x < tile && query < queries ? first[query] : keys, Smaller())) / tile * tile;
+        int least = keys;
+        for (int query = from + threadIdx.x % 32; query < min(from + tile, queries); query += 32)
+            least = min(least, first_key(query));
+        return first == nullptr ? 0 : max(0, warp_reduce(least, Smaller())) / tile * tile;
     }
     int end_key(int from) const { return last_key(min(from + tile, queries) - 1) + 1; }
 
-    // Whether a tile of queries sees anything of a tile of keys before it. The whole block asks.
-    bool meets(int query, int key) const {
-        return first == nullptr || __syncthreads_or(threadIdx.x < tile && query + threadIdx.x < queries && first[query + threadIdx.x] < key + tile);
+    // Whether any of `count` queries sees something of a tile of keys before them. The whole block asks.
+    bool meets(int query, int count, int key) const {
+        return first == nullptr || __syncthreads_or(threadIdx.x < count && query + threadIdx.x < queries && first[query + threadIdx.x] < key + tile);
     }
 
     Tile query_tile(Side<const real> side, int from) const { return {side.row(from), side.ldx, min(tile, queries - from), nullptr}; }
@@ -1097,8 +1142,48 @@ struct Backward {
     const acc *log_sum_exp, *delta;  // of the head
 };
 
-// Of any type and head size: 16 x 16 threads, of which (ty, tx) has 4 rows from 4 ty on of the block's own side, and of the other side 4 rows from
-// 4 tx on or, in sums over that side, a pair of columns in every chunk.
+// The operands of the gradient, with as many queries as keys.
+struct Operands {
+    const real* dy;
+    int lddy;
+    const acc* log_sum_exp;
+    int ldl;
+    const acc* delta;
+    int ldd;
+    const real* q;
+    int ldq;
+    const real* k;
+    int ldk;
+    const real* v;
+    int ldv;
+    const int* mask;
+    int ldm;
+    const int* first;
+    int ldf, keys, heads, kv_heads;
+    acc scale;
+
+    Backward head(int batch, int head) const {
+        const int group = heads / kv_heads;
+        const size_t row = (size_t)batch * heads + head;
+        return {{mask, ldm, first, ldf, keys, keys, batch},
+                scale,
+                {dy, lddy, batch, keys, head},
+                {q, ldq, batch, keys, head},
+                {k, ldk, batch, keys, head / group},
+                {v, ldv, batch, keys, head / group},
+                log_sum_exp + row * ldl,
+                delta + row * ldd};
+    }
+};
+
+#ifndef TENSOR_CORES
+
+// == 14. attention of any type and head size ===========================================================
+// 16 x 16 threads, of which (ty, tx) has 4 rows from 4 ty on of the block's own side, and of the other side 4 rows from 4 tx on or, in sums over that
+// side, a pair of columns in every chunk.
+
+constexpr int attention_threads = 256;
+
 constexpr int chunk = 32, chunks = (HEAD_DIM + chunk - 1) / chunk;
 
 typedef acc Scores[4][4];         // (own rows, other rows)
@@ -1247,23 +1332,33 @@ template <bool own_are_queries> void differentiate(Scores& p, Scores& ds, const 
         }
 }
 
-// Adds what one head gives to the sums of a tile of keys.
-inline void add_gradient_of_keys(Sums& dk, Sums& dv, Workspace& work, const Backward& b, int key) {
-    for (int query = key; query < b.view.queries; query += tile) {
-        if (!b.view.meets(query, key))
-            continue;
-        Scores p, ds;
-        multiply(p, work, b.view.key_tile(b.k, key), b.view.query_tile(b.q, query));
-        multiply(ds, work, b.view.key_tile(b.v, key), b.view.query_tile(b.dy, query));
-        differentiate<false>(p, ds, b, key, query);
-        keep(work, p);
-        accumulate(dv, work, b.view.query_tile(b.dy, query));
-        __syncthreads();
-        keep(work, ds);
-        accumulate(dk, work, b.view.query_tile(b.q, query));
+// dk and dv of a tile of keys.
+inline void gradient_of_keys(Side<real> dk, Side<real> dv, const Operands& operands, int batch, int kv_head, int key) {
+    __shared__ Workspace work;
+    const int group = operands.heads / operands.kv_heads;
+    const acc scale = operands.scale;
+    Sums dk_sums = {}, dv_sums = {};
+    for (int head = kv_head * group; head < (kv_head + 1) * group; head++) {
+        const Backward b = operands.head(batch, head);
+        for (int query = key; query < b.view.queries; query += tile) {
+            if (!b.view.meets(query, tile, key))
+                continue;
+            Scores p, ds;
+            multiply(p, work, b.view.key_tile(b.k, key), b.view.query_tile(b.q, query));
+            multiply(ds, work, b.view.key_tile(b.v, key), b.view.query_tile(b.dy, query));
+            differentiate<false>(p, ds, b, key, query);
+            keep(work, p);
+            accumulate(dv_sums, work, b.view.query_tile(b.dy, query));
+            __syncthreads();
+            keep(work, ds);
+            accumulate(dk_sums, work, b.view.query_tile(b.q, query));
+        }
     }
+    store(dk, key, operands.keys, dk_sums, {scale, scale, scale, scale});
+    store(dv, key, operands.keys, dv_sums, {1, 1, 1, 1});
 }
 
+// dq of a tile of queries.
 inline void gradient_of_queries(Side<real> dq, const Backward& b, int query) {
     __shared__ Workspace work;
     Sums sums = {};
@@ -1278,9 +1373,260 @@ inline void gradient_of_queries(Side<real> dq, const Backward& b, int query) {
     store(dq, query, b.view.queries, sums, {b.scale, b.scale, b.scale, b.scale});
 }
 
+#else
+
+// == 15. attention on tensor cores =====================================================================
+// 16-bit types, head sizes that are multiples of 16 up to 128. 4 warps, each with 16 of the block's own rows. A product takes 16 dimensions at a time:
+// mma of (16,16) by (16,8). Lane 4 g + t has rows g and g + 8, and of every 8 columns two from 2 t on.
+
+static_assert(sizeof(real) == 2 && HEAD_DIM % 16 == 0 && HEAD_DIM <= 128, "no tensor cores for this type and head size");
+
+constexpr int attention_threads = 128;
+constexpr int head_chunks = HEAD_DIM / 8;      // 16 bytes each
+constexpr bool swizzled = HEAD_DIM % 64 == 0;  // so that the chunks of 8 rows lie in different banks; otherwise rows are 16 bytes apart
+constexpr int row_elements = HEAD_DIM + (swizzled ? 0 : 8);
+constexpr acc log2_e = 1.4426950408889634f;
+
+template <class T> constexpr bool is_bf16 = false;
+template <> constexpr bool is_bf16<bf16> = true;
+
+// Where a lane is: its own rows, r = 0 or 1, and the other rows of element i of column block n.
+inline int own_row(int from, int r) { return from + threadIdx.x / 32 * 16 + threadIdx.x % 32 / 4 + 8 * r; }
+inline int other_row(int from, int n, int i) { return from + 8 * n + 2 * (threadIdx.x % 4) + i % 2; }
+
+// d += a b
+inline void mma(acc (&d)[4], const unsigned (&a)[4], const unsigned* b) {
+    if (is_bf16<real>)
+        mma_m16n8k16_bf16(d, a, b, d);
+    else
+        mma_m16n8k16_f16(d, a, b, d);
+}
+
+inline unsigned pair(acc low, acc high) { return is_bf16<real> ? cvt_rn_bf16x2_f32(low, high) : cvt_rn_f16x2_f32(low, high); }
+
+// A tile in shared memory.
+template <int rows> struct SharedTile {
+    alignas(16) real x[rows * row_elements];
+
+    real* at(int row, int chunk) { return x + row * row_elements + 8 * (swizzled ? chunk ^ row % 8 : chunk); }
+
+    // Starts to copy; the tile is there after cp_async_wait and a barrier.
+    void fill(Tile from) {
+        const bool whole = aligned<8>(from.x, from.ldx);
+        for (int i = threadIdx.x; i < rows * head_chunks; i += attention_threads) {
+            const int row = i / head_chunks, chunk = i % head_chunks;
+            const bool there = from.has(row);
+            const real* source = from.x + (there ? (size_t)row * from.ldx + 8 * chunk : 0);
+            if (whole)
+                cp_async_16(at(row, chunk), source, there ? 16 : 0);
+            else
+                for (int j = 0; j < 8; j++)
+                    at(row, chunk)[j] = there ? source[j] : real(0.0f);
+        }
+        cp_async_commit();
+    }
+
+    // Rows row .. row + 15 of dimensions 16 k .. as the left factor of a product.
+    void left(unsigned (&a)[4], int row, int k) { ldmatrix_x4(a, at(row + threadIdx.x % 16, 2 * k + threadIdx.x % 32 / 16)); }
+    // The same, transposed, as the right factor: two times 8 columns.
+    void right_transposed(unsigned (&b)[4], int row, int k) {
+        const int lane = threadIdx.x % 32;
+        ldmatrix_x4(b, at(row + lane / 16 * 8 + lane % 8, 2 * k + lane / 8 % 2));
+    }
+    // The same as it is, as the right factor.
+    void right(unsigned (&b)[4], int row, int k) { ldmatrix_x4_trans(b, at(row + threadIdx.x % 16, 2 * k + threadIdx.x % 32 / 16)); }
+};
+
+template <int others> struct Scores {  // (16 own rows, other rows) of a warp
+    acc at[others / 8][4];
+
+    // = own other^T
+    Scores(SharedTile<tile>& own, SharedTile<others>& other) : at() {
+#pragma unroll
+        for (int k = 0; k < HEAD_DIM / 16; k++) {
+            unsigned a[4], b[4];
+            own.left(a, threadIdx.x / 32 * 16, k);
+#pragma unroll
+            for (int n = 0; n < others / 16; n++) {
+                other.right_transposed(b, 16 * n, k);
+                mma(at[2 * n], a, b);
+                mma(at[2 * n + 1], a, b + 2);
+            }
+        }
+    }
+};
+
+struct Sums {  // (16 own rows, dimensions) of a warp
+    acc at[head_chunks][4] = {};
+
+    // += weights other
+    template <int others> void add(const Scores<others>& weights, SharedTile<others>& other) {
+#pragma unroll
+        for (int k = 0; k < others / 16; k++) {
+            const auto &w = weights.at[2 * k], &x = weights.at[2 * k + 1];
+            const unsigned a[4] = {pair(w[0], w[1]), pair(w[2], w[3]), pair(x[0], x[1]), pair(x[2], x[3])};
+            unsigned b[4];
+#pragma unroll
+            for (int d = 0; d < HEAD_DIM / 16; d++) {
+                other.right(b, 16 * k, d);
+                mma(at[2 * d], a, b);
+                mma(at[2 * d + 1], a, b + 2);
+            }
+        }
+    }
+
+    // y = factor sums, for rows g and g + 8
+    void store(Side<real> y, int from, int rows, acc factor0, acc factor1) const {
+        const bool whole = aligned<2>(y.x, y.ldx);
+#pragma unroll
+        for (int r = 0; r < 2; r++) {
+            const int row = own_row(from, r);
+            const acc factor = r == 0 ? factor0 : factor1;
+            if (row < rows)
+#pragma unroll
+                for (int c = 0; c < head_chunks; c++) {
+                    real* to = y.row(row) + 8 * c + 2 * (threadIdx.x % 4);
+                    const Pack<2, real> values = {real(factor * at[c][2 * r]), real(factor * at[c][2 * r + 1])};
+                    if (whole)
+                        *(Pack<2, real>*)to = values;
+                    else
+                        to[0] = values.at[0], to[1] = values.at[1];
+                }
+        }
+    }
+};
+
+inline void attend(const Forward& f, int from) {
+    __shared__ SharedTile<tile> q, k, v;
+    const int end = f.view.end_key(from);
+    int key = f.view.first_tile(from);
+    q.fill(f.view.query_tile(f.q, from));
+    k.fill(f.view.key_tile(f.k, min(key, f.view.keys - 1)));
+    Sums sums;
+    acc largest[2] = {lowest, lowest}, total[2] = {0, 0};
+    const int first_key[2] = {f.view.first_key(own_row(from, 0)), f.view.first_key(own_row(from, 1))};
+    for (; key < end; key += tile) {
+        cp_async_wait<0>();
+        __syncthreads();  // k is there, v has been used
+        v.fill(f.view.key_tile(f.v, key));
+        Scores<tile> scores(q, k);
+        const bool all_seen = f.view.mask == nullptr && f.view.first == nullptr && key + tile - 1 <= f.view.last_key(from);
+#pragma unroll
+        for (int r = 0; r < 2; r++) {
+            acc most = largest[r], added = 0;
+#pragma unroll
+            for (int i = 0; i < tile / 4; i++) {
+                acc& s = scores.at[i / 2][2 * r + i % 2];
+                s = all_seen || f.view.sees(own_row(from, r), first_key[r], other_row(key, i / 2, i)) ? f.scale * log2_e * s : -infinity();
+                most = max(most, s);
+            }
+            most = warp_reduce(most, Larger(), 4);
+#pragma unroll
+            for (int i = 0; i < tile / 4; i++) {
+                acc& s = scores.at[i / 2][2 * r + i % 2];
+                s = exp2(s - most), added += s;
+            }
+            const acc decay = exp2(largest[r] - most);
+            largest[r] = most, total[r] = decay * total[r] + added;  // of this lane's columns
+#pragma unroll
+            for (int c = 0; c < head_chunks; c++)
+                sums.at[c][2 * r] *= decay, sums.at[c][2 * r + 1] *= decay;
+        }
+        cp_async_wait<0>();
+        __syncthreads();  // v is there, k has been used
+        if (key + tile < end)
+            k.fill(f.view.key_tile(f.k, key + tile));
+        sums.add(scores, v);
+    }
+    cp_async_wait<0>();  // of a block that sees nothing
+    acc factor[2];
+#pragma unroll
+    for (int r = 0; r < 2; r++) {
+        total[r] = warp_reduce(total[r], Add(), 4);
+        factor[r] = total[r] == 0 ? 0 : 1 / total[r];
+        if (f.log_sum_exp != nullptr && threadIdx.x % 4 == 0 && own_row(from, r) < f.view.queries)
+            f.log_sum_exp[own_row(from, r)] = (largest[r] + log2(total[r])) / log2_e;
+    }
+    sums.store(f.y, from, f.view.queries, factor[0], factor[1]);
+}
+
+constexpr int others = 32;  // rows at a time, so that four tiles fit
+
+// q k^T becomes p, and dy v^T becomes ds.
+template <bool own_are_queries> void differentiate(Scores<others>& p, Scores<others>& ds, const Backward& b, int own, int other) {
+#pragma unroll
+    for (int i = 0; i < others / 2; i++) {
+        const int n = i / 4, own_side = own_row(own, i % 4 / 2), other_side = other_row(other, n, i);
+        const int query = own_are_queries ? own_side : other_side, key = own_are_queries ? other_side : own_side;
+        acc& probability = p.at[n][i % 4];
+        if (b.view.sees(query, b.view.first_key(query), key)) {
+            probability = exp2((b.scale * probability - b.log_sum_exp[query]) * log2_e);
+            ds.at[n][i % 4] = probability * (ds.at[n][i % 4] - b.delta[query]);
+        } else {
+            probability = ds.at[n][i % 4] = 0;
+        }
+    }
+}
+
+// dk and dv of a tile of keys.
+inline void gradient_of_keys(Side<real> dk, Side<real> dv, const Operands& operands, int batch, int kv_head, int key) {
+    __shared__ SharedTile<tile> k, v;
+    __shared__ SharedTile<others> q, dy;
+    const int group = operands.heads / operands.kv_heads;
+    Sums dk_sums, dv_sums;
+    for (int head = kv_head * group; head < (kv_head + 1) * group; head++) {
+        const Backward b = operands.head(batch, head);
+        if (head == kv_head * group) {
+            k.fill(b.view.key_tile(b.k, key));
+            v.fill(b.view.key_tile(b.v, key));
+        }
+        for (int query = key; query < b.view.queries; query += others) {
+            if (!b.view.meets(query, others, key))
+                continue;
+            __syncthreads();  // the tiles before these have been used
+            q.fill(b.view.query_tile(b.q, query));
+            dy.fill(b.view.query_tile(b.dy, query));
+            cp_async_wait<0>();
+            __syncthreads();
+            Scores<others> p(k, q), ds(v, dy);
+            differentiate<false>(p, ds, b, key, query);
+            dv_sums.add(p, dy);
+            dk_sums.add(ds, q);
+        }
+    }
+    cp_async_wait<0>();
+    dk_sums.store(dk, key, operands.keys, operands.scale, operands.scale);
+    dv_sums.store(dv, key, operands.keys, 1, 1);
+}
+
+// dq of a tile of queries.
+inline void gradient_of_queries(Side<real> dq, const Backward& b, int query) {
+    __shared__ SharedTile<tile> q, dy;
+    __shared__ SharedTile<others> k, v;
+    Sums sums;
+    q.fill(b.view.query_tile(b.q, query));
+    dy.fill(b.view.query_tile(b.dy, query));
+    for (int key = b.view.first_tile(query); key < b.view.end_key(query); key += others) {
+        __syncthreads();  // the tiles before these have been used
+        k.fill(b.view.key_tile(b.k, key));
+        v.fill(b.view.key_tile(b.v, key));
+        cp_async_wait<0>();
+        __syncthreads();
+        Scores<others> p(q, k), ds(dy, v);
+        differentiate<true>(p, ds, b, query, key);
+        sums.add(ds, k);
+    }
+    cp_async_wait<0>();
+    sums.store(dq, query, b.view.queries, b.scale, b.scale);
+}
+
+#endif
+
+// == 16. attention: the kernels ========================================================================
+
 // y; log_sum_exp or null becomes log(sum(exp(scale q k^T))), minus infinity for a query that sees no key
-// launch: blocks of 256 threads, grid (ceil(queries / 64), heads, batch)
-extern "C" __global__ void __launch_bounds__(256, 1)
+// launch: blocks of 256 threads, of 128 under TENSOR_CORES; grid (ceil(queries / 64), heads, batch)
+extern "C" __global__ void __launch_bounds__(attention_threads, 1)
     attention_forward(real* y, int ldy, acc* log_sum_exp, int ldl, const real* q, int ldq, const real* k, int ldk, const real* v, int ldv,
                       const int* mask, int ldm, const int* first, int ldf, int queries, int keys, int capacity, int heads, int kv_heads, acc scale) {
     const int batch = blockIdx.z, head = blockIdx.y, kv_head = head / (heads / kv_heads);
@@ -1299,8 +1645,8 @@ extern "C" __global__ void __launch_bounds__(256, 1)
 // launch: elements(batch * queries, 32 * heads)
 extern "C" __global__ void __launch_bounds__(256)
     attention_delta_backward(acc* delta, int ldd, const real* dy, int lddy, const real* y, int ldy, int batch, int queries, int heads) {
-    const int warps = gridDim.x * max_warps;
-    for (long long i = blockIdx.x * max_warps + threadIdx.x / 32; i < (long long)batch * queries * heads; i += warps) {
+    const long long count = (long long)batch * queries * heads;
+    for (long long i = blockIdx.x * max_warps + threadIdx.x / 32; i < count; i += gridDim.x * max_warps) {
         const int row = (int)(i / heads), head = (int)(i % heads);
         const real *a = dy + (size_t)row * lddy + head * HEAD_DIM, *b = y + (size_t)row * ldy + head * HEAD_DIM;
         acc total = 0;
@@ -1312,47 +1658,26 @@ extern "C" __global__ void __launch_bounds__(256)
     }
 }
 
-// dk and dv, with as many queries as keys. Said to be alone on its multiprocessor: it would spill to make room for a second block.
-// launch: blocks of 256 threads, grid (ceil(keys / 64), kv_heads, batch)
-extern "C" __global__ void __launch_bounds__(256, 1)
+// dk and dv, with as many queries as keys
+// launch: blocks of 256 threads, of 128 under TENSOR_CORES; grid (ceil(keys / 64), kv_heads, batch)
+extern "C" __global__ void __launch_bounds__(attention_threads, 1)
     attention_keys_backward(real* dk, int lddk, real* dv, int lddv, const real* dy, int lddy, const acc* log_sum_exp, int ldl, const acc* delta,
                             int ldd, const real* q, int ldq, const real* k, int ldk, const real* v, int ldv, const int* mask, int ldm,
                             const int* first, int ldf, int keys, int heads, int kv_heads, acc scale) {
-    __shared__ Workspace work;
-    const int batch = blockIdx.z, kv_head = blockIdx.y, group = heads / kv_heads, key = blockIdx.x * tile;
-    Sums dk_sums = {}, dv_sums = {};
-    for (int head = kv_head * group; head < (kv_head + 1) * group; head++)
-        add_gradient_of_keys(dk_sums, dv_sums, work,
-                             {{mask, ldm, first, ldf, keys, keys, batch},
-                              scale,
-                              {dy, lddy, batch, keys, head},
-                              {q, ldq, batch, keys, head},
-                              {k, ldk, batch, keys, kv_head},
-                              {v, ldv, batch, keys, kv_head},
-                              log_sum_exp + ((size_t)batch * heads + head) * ldl,
-                              delta + ((size_t)batch * heads + head) * ldd},
-                             key);
-    store({dk, lddk, batch, keys, kv_head}, key, keys, dk_sums, {scale, scale, scale, scale});
-    store({dv, lddv, batch, keys, kv_head}, key, keys, dv_sums, {1, 1, 1, 1});
+    const int batch = blockIdx.z, kv_head = blockIdx.y;
+    const Operands operands = {dy, lddy, log_sum_exp, ldl, delta, ldd, q, ldq, k, ldk, v, ldv, mask, ldm, first, ldf, keys, heads, kv_heads, scale};
+    gradient_of_keys({dk, lddk, batch, keys, kv_head}, {dv, lddv, batch, keys, kv_head}, operands, batch, kv_head, blockIdx.x * tile);
 }
 
 // dq, with as many queries as keys
-// launch: blocks of 256 threads, grid (ceil(keys / 64), heads, batch)
-extern "C" __global__ void __launch_bounds__(256, 1)
+// launch: blocks of 256 threads, of 128 under TENSOR_CORES; grid (ceil(keys / 64), heads, batch)
+extern "C" __global__ void __launch_bounds__(attention_threads, 1)
     attention_queries_backward(real* dq, int lddq, const real* dy, int lddy, const acc* log_sum_exp, int ldl, const acc* delta, int ldd,
                                const real* q, int ldq, const real* k, int ldk, const real* v, int ldv, const int* mask, int ldm, const int* first,
                                int ldf, int keys, int heads, int kv_heads, acc scale) {
-    const int batch = blockIdx.z, head = blockIdx.y, kv_head = head / (heads / kv_heads), query = (gridDim.x - 1 - blockIdx.x) * tile;
-    gradient_of_queries({dq, lddq, batch, keys, head},
-                        {{mask, ldm, first, ldf, keys, keys, batch},
-                         scale,
-                         {dy, lddy, batch, keys, head},
-                         {q, ldq, batch, keys, head},
-                         {k, ldk, batch, keys, kv_head},
-                         {v, ldv, batch, keys, kv_head},
-                         log_sum_exp + ((size_t)batch * heads + head) * ldl,
-                         delta + ((size_t)batch * heads + head) * ldd},
-                        query);
+    const int batch = blockIdx.z, head = blockIdx.y;
+    const Operands operands = {dy, lddy, log_sum_exp, ldl, delta, ldd, q, ldq, k, ldk, v, ldv, mask, ldm, first, ldf, keys, heads, kv_heads, scale};
+    gradient_of_queries({dq, lddq, batch, keys, head}, operands.head(batch, head), (gridDim.x - 1 - blockIdx.x) * tile);
 }
 
 #endif

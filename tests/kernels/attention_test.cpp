@@ -60,7 +60,7 @@ Reference attend(const Case& c, double scale, const Values& q, const Values& k, 
     return r;
 }
 
-template <class T> void check(const Case& c, bool masked, bool documents, std::size_t gap) {
+template <class T> void check(const Case& c, bool tensor_cores, bool masked, bool documents, std::size_t gap) {
     const auto width = std::size_t(c.heads * c.head_dim), kv_width = std::size_t(c.kv_heads * c.head_dim), batch = std::size_t(c.batch);
     const auto queries = std::size_t(c.queries), keys = std::size_t(c.keys), capacity = std::size_t(c.capacity);
     Values hidden(batch * keys), starts(batch * queries);
@@ -83,13 +83,13 @@ template <class T> void check(const Case& c, bool masked, bool documents, std::s
     const Reference expected =
         attend(c, scale, q.values, k.values, v.values, masked ? &mask.values : nullptr, documents ? &first.values : nullptr, dy.values);
     const int *m = masked ? mask.pointer() : nullptr, *f = documents ? first.pointer() : nullptr;
-    const Module& module = module_of<T>(c.head_dim);
+    const Module& module = module_of<T>(c.head_dim, tensor_cores);
     const std::string name = std::string(Type<T>::name) + " " + std::to_string(c.batch) + "x" + std::to_string(c.queries) + " of " +
                              std::to_string(c.keys) + " keys, " + std::to_string(c.heads) + "/" + std::to_string(c.kv_heads) + " heads of " +
                              std::to_string(c.head_dim) + (masked ? ", masked" : "") + (documents ? ", documents" : "");
     const double nmse = sizeof(T) == 4 ? 1e-12 : 2 * Type<T>::nmse;
     const auto tiles = unsigned(c.queries + 63) / 64;
-    const unsigned threads = 256;
+    const unsigned threads = tensor_cores ? 128 : 256;
     run(module, "attention_forward", {tiles, threads, unsigned(c.heads), unsigned(c.batch)}, y.pointer(), y.ld(), log_sum_exp.pointer(),
         log_sum_exp.ld(), q.pointer(), q.ld(), k.pointer(), k.ld(), v.pointer(), v.ld(), m, mask.ld(), f, first.ld(), c.queries, c.keys, c.capacity,
         c.heads, c.kv_heads, scale);
@@ -110,26 +110,34 @@ template <class T> void check(const Case& c, bool masked, bool documents, std::s
     CHECK_CLOSE(dq, expected.dq, nmse, name + " dq");
 }
 
-template <class T> void check_all(const std::vector<Case>& cases) {
+template <class T> void check_all(bool tensor_cores, const std::vector<Case>& cases) {
     const Session session;
     for (const Case& c : cases)
         for (const char* order : {"forward", "reverse", "7"}) {
             const Configured configured("CUDASIM_ORDER", order, "forward");
-            check<T>(c, false, false, 0);
-            check<T>(c, true, false, 8);
-            check<T>(c, true, true, 3);
+            check<T>(c, tensor_cores, false, false, 0);
+            check<T>(c, tensor_cores, true, false, 8);
+            check<T>(c, tensor_cores, true, true, 3);
         }
 }
 
 }  // namespace
 
 TEST(attention_of_any_head_size) {
-    check_all<float>({{1, 1, 1, 1, 1, 1, 1},
-                      {2, 1, 33, 40, 4, 2, 32},
-                      {3, 31, 31, 31, 3, 3, 20},
-                      {2, 33, 47, 50, 6, 2, 33},
-                      {1, 65, 129, 130, 2, 2, 16},
-                      {1, 70, 70, 70, 2, 1, 80},
-                      {1, 130, 130, 130, 2, 1, 128}});
-    check_all<Bf16>({{2, 33, 33, 33, 4, 2, 20}});
+    check_all<float>(false, {{1, 1, 1, 1, 1, 1, 1},
+                             {2, 1, 33, 40, 4, 2, 32},
+                             {3, 31, 31, 31, 3, 3, 20},
+                             {2, 33, 47, 50, 6, 2, 33},
+                             {1, 65, 129, 130, 2, 2, 16},
+                             {1, 70, 70, 70, 2, 1, 80},
+                             {1, 130, 130, 130, 2, 1, 128}});
+    check_all<Bf16>(false, {{2, 33, 33, 33, 4, 2, 20}});
+}
+
+TEST(attention_on_tensor_cores) {
+    const std::vector<Case> cases = {{1, 1, 1, 1, 1, 1, 16},       {2, 1, 33, 40, 4, 2, 32},   {3, 31, 31, 31, 3, 3, 80},
+                                     {2, 65, 129, 130, 4, 2, 64},  {1, 70, 70, 70, 2, 1, 128}, {1, 130, 130, 130, 4, 2, 96},
+                                     {1, 200, 200, 200, 1, 1, 112}};
+    check_all<Bf16>(true, cases);
+    check_all<Half>(true, cases);
 }

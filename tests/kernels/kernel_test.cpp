@@ -41,18 +41,20 @@ void check_close(const Values& actual, const Values& expected, double nmse, cons
 
 std::map<std::pair<std::string, int>, std::unique_ptr<Module>> Session::modules;
 
-const Module& compiled(const std::string& type, int head_dim) {
+const Module& compiled(const std::string& type, int head_dim, bool tensor_cores) {
     static const std::string source = [] {
         std::ifstream file(KERNELS);
         return std::string{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
     }();
     auto& modules = Session::modules;
-    auto& module = modules[{type, head_dim}];
+    auto& module = modules[{type, tensor_cores ? -head_dim : head_dim}];
     if (module == nullptr) {
         const std::string real = "-DREAL=" + type, head = "-DHEAD_DIM=" + std::to_string(head_dim);
         std::vector<const char*> options = {"--gpu-architecture=sm_90", "--std=c++17", "--device-as-default-execution-space", real.c_str()};
         if (head_dim > 0)
             options.push_back(head.c_str());
+        if (tensor_cores)
+            options.push_back("-DTENSOR_CORES");
         module = std::make_unique<Module>(Compilation(source, options));
     }
     return *module;

@@ -124,9 +124,8 @@ class Session {
 };
 
 /// kernels.cu for elements of T; with a head size, its attention.
-template <class T> const Module& module_of(int head_dim = 0);
-const Module& compiled(const std::string& type, int head_dim);
-template <class T> const Module& module_of(int head_dim) { return compiled(Type<T>::name, head_dim); }
+const Module& compiled(const std::string& type, int head_dim, bool tensor_cores);
+template <class T> const Module& module_of(int head_dim = 0, bool tensor_cores = false) { return compiled(Type<T>::name, head_dim, tensor_cores); }
 
 /// Sizes that fill packs, tiles and blocks, and sizes that do not.
 struct Size {
