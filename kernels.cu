@@ -1063,6 +1063,7 @@ template <class T> struct Side {
     T* x;
     int ldx;
 
+    Side(T* x, int ldx) : x(x), ldx(ldx) {}
     Side(T* matrix, int ldx, int batch, int length, int head) : x(matrix + (size_t)batch * length * ldx + head * HEAD_DIM), ldx(ldx) {}
     T* row(int n) const { return x + (size_t)n * ldx; }
 };
@@ -1076,16 +1077,15 @@ struct Tile {
     bool has(int row) const { return row < count && (mask == nullptr || mask[row] != 0); }
     // Four dimensions from d on, a multiple of 4.
     Pack<4> at(int row, int d) const {
-        Pack<4> values = filled<4>(acc(0));
         if (!has(row) || d >= HEAD_DIM)
-            return values;
+            return filled<4>(acc(0));
         const real* from = x + (size_t)row * ldx + d;
         if (HEAD_DIM % 4 == 0 && aligned<4>(x, ldx))
             return convert<acc>(*(const Pack<4, real>*)from);
+        Pack<4> values;
 #pragma unroll
         for (int i = 0; i < 4; i++)
-            if (d + i < HEAD_DIM)
-                values.at[i] = (acc)from[i];
+            values.at[i] = d + i < HEAD_DIM ? (acc)from[i] : acc(0);
         return values;
     }
 };
@@ -1093,14 +1093,15 @@ struct Tile {
 // Which keys the queries of a sequence see.
 struct View {
     const int *mask, *first;
-    int queries, keys;
+    int queries, begin, keys;  // of the keys those from begin on
+    int advance;               // 1 where the queries are the last positions, 0 where they are heads at the last one
 
-    View(const int* mask, int ldm, const int* first, int ldf, int queries, int keys, int batch)
+    View(const int* mask, int ldm, const int* first, int ldf, int queries, int keys, int batch, int begin = 0, int advance = 1)
         : mask(mask == nullptr ? nullptr : mask + (size_t)batch * ldm), first(first == nullptr ? nullptr : first + (size_t)batch * ldf),
-          queries(queries), keys(keys) {}
+          queries(queries), begin(begin), keys(keys), advance(advance) {}
 
-    int first_key(int query) const { return first == nullptr || query >= queries ? 0 : first[query]; }
-    int last_key(int query) const { return keys - queries + query; }
+    int first_key(int query) const { return first == nullptr || query >= queries ? begin : first[advance * query]; }
+    int last_key(int query) const { return keys - 1 - advance * (queries - 1 - query); }
     bool sees(int query, int first_key, int key) const {
         return query < queries && key >= first_key && key <= last_key(query) && (mask == nullptr || mask[key] != 0);
     }
@@ -1110,7 +1111,7 @@ struct View {
         int least = keys;
         for (int query = from + threadIdx.x % 32; query < min(from + tile, queries); query += 32)
             least = min(least, first_key(query));
-        return first == nullptr ? 0 : max(0, warp_reduce(least, Smaller())) / tile * tile;
+        return max(begin, warp_reduce(least, Smaller()) / tile * tile);
     }
     int end_key(int from) const { return last_key(min(from + tile, queries) - 1) + 1; }
 
@@ -1554,17 +1555,22 @@ constexpr int others = 32;  // rows at a time, so that four tiles fit
 
 // q k^T becomes p, and dy v^T becomes ds.
 template <bool own_are_queries> void differentiate(Scores<others>& p, Scores<others>& ds, const Backward& b, int own, int other) {
+    constexpr int count = own_are_queries ? 2 : others / 4;  // queries of a lane
+    acc log_sum_exp[count], delta[count];
+    int first_key[count];
+#pragma unroll
+    for (int j = 0; j < count; j++) {
+        const int query = min(own_are_queries ? own_row(own, j) : other_row(other, j / 2, j), b.view.queries - 1);
+        log_sum_exp[j] = b.log_sum_exp[query] * log2_e, delta[j] = b.delta[query], first_key[j] = b.view.first_key(query);
+    }
 #pragma unroll
     for (int i = 0; i < others / 2; i++) {
-        const int n = i / 4, own_side = own_row(own, i % 4 / 2), other_side = other_row(other, n, i);
-        const int query = own_are_queries ? own_side : other_side, key = own_are_queries ? other_side : own_side;
+        const int n = i / 4, j = own_are_queries ? i % 4 / 2 : 2 * n + i % 2;
+        const int own_side = own_row(own, i % 4 / 2), other_side = other_row(other, n, i);
+        const bool sees = b.view.sees(own_are_queries ? own_side : other_side, first_key[j], own_are_queries ? other_side : own_side);
         acc& probability = p.at[n][i % 4];
-        if (b.view.sees(query, b.view.first_key(query), key)) {
-            probability = exp2((b.scale * probability - b.log_sum_exp[query]) * log2_e);
-            ds.at[n][i % 4] = probability * (ds.at[n][i % 4] - b.delta[query]);
-        } else {
-            probability = ds.at[n][i % 4] = 0;
-        }
+        probability = sees ? exp2(b.scale * log2_e * probability - log_sum_exp[j]) : 0;
+        ds.at[n][i % 4] = probability * (ds.at[n][i % 4] - delta[j]);
     }
 }
 
@@ -1639,6 +1645,45 @@ extern "C" __global__ void __launch_bounds__(attention_threads, 1)
             {k, ldk, batch, capacity, kv_head},
             {v, ldv, batch, capacity, kv_head}},
            from);
+}
+
+// Attention of one query per sequence, as in decoding: the keys are cut into parts, and the heads of a kv head, at most 64, are the rows of a block, so
+// that every key is read once. y (parts, batch, heads, HEAD_DIM) and log_sum_exp (parts, batch, heads), both without gaps, are for merge.
+// launch: blocks of 256 threads, of 128 under TENSOR_CORES; grid (parts, kv_heads, batch), where parts follows from the keys alone
+extern "C" __global__ void __launch_bounds__(attention_threads, 1)
+    attention_step_forward(real* y, acc* log_sum_exp, const real* q, int ldq, const real* k, int ldk, const real* v, int ldv, const int* mask,
+                           int ldm, const int* first, int ldf, int keys, int capacity, int heads, int kv_heads, acc scale) {
+    const int batch = blockIdx.z, kv_head = blockIdx.y, group = heads / kv_heads, part_tiles = ((keys + tile - 1) / tile + gridDim.x - 1) / gridDim.x;
+    const int begin = min(keys, (int)blockIdx.x * part_tiles * tile), end = min(keys, begin + part_tiles * tile);
+    const size_t row = ((size_t)blockIdx.x * gridDim.z + batch) * heads + kv_head * group;
+    attend({{mask, ldm, first, ldf, group, end, batch, begin, 0},
+            scale,
+            {y + row * HEAD_DIM, HEAD_DIM},
+            log_sum_exp + row,
+            {q + (size_t)batch * ldq + kv_head * group * HEAD_DIM, HEAD_DIM},
+            {k, ldk, batch, capacity, kv_head},
+            {v, ldv, batch, capacity, kv_head}},
+           0);
+}
+
+// y and log_sum_exp or null of all parts
+// launch: elements(batch * heads, HEAD_DIM)
+extern "C" __global__ void __launch_bounds__(256) attention_merge_forward(real* y, int ldy, acc* log_sum_exp, int ldl, const real* y_parts,
+                                                                          const acc* log_sum_exp_parts, int parts, int batch, int heads) {
+    const int rows = batch * heads;
+    each_pack<1>(rows, HEAD_DIM, [=](auto at) {
+        acc largest = lowest, total = 0, sum = 0;
+        for (int p = 0; p < parts; p++)
+            largest = max(largest, log_sum_exp_parts[(size_t)p * rows + at.row]);
+        for (int p = 0; p < parts; p++) {
+            const size_t row = (size_t)p * rows + at.row;
+            const acc weight = exp(log_sum_exp_parts[row] - largest);
+            total += weight, sum += weight * (acc)y_parts[row * HEAD_DIM + at.column];
+        }
+        y[(size_t)(at.row / heads) * ldy + at.row % heads * HEAD_DIM + at.column] = real(total == 0 ? 0 : sum / total);
+        if (log_sum_exp != nullptr && at.column == 0)
+            log_sum_exp[(size_t)at.row * ldl] = largest + log(total);
+    });
 }
 
 // delta = sum(dy y) of every query and head

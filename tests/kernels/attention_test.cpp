@@ -95,6 +95,18 @@ template <class T> void check(const Case& c, bool tensor_cores, bool masked, boo
         c.heads, c.kv_heads, scale);
     CHECK_CLOSE(y, expected.y, nmse, name);
     CHECK_CLOSE(log_sum_exp, expected.log_sum_exp, 1e-12, name + " log_sum_exp");
+    if (c.queries == 1) {
+        const unsigned parts = 3;
+        const Matrix<T> y_parts(parts, batch * width, 0), merged(batch, width, gap);
+        const Matrix<float> log_parts(parts, batch * heads, 0), of_all(batch * heads, 1, gap);
+        run(module, "attention_step_forward", {parts, threads, unsigned(c.kv_heads), unsigned(c.batch)}, y_parts.pointer(), log_parts.pointer(),
+            q.pointer(), q.ld(), k.pointer(), k.ld(), v.pointer(), v.ld(), m, mask.ld(), f, first.ld(), c.keys, c.capacity, c.heads, c.kv_heads,
+            scale);
+        run(module, "attention_merge_forward", elements, merged.pointer(), merged.ld(), of_all.pointer(), of_all.ld(), y_parts.pointer(),
+            log_parts.pointer(), int(parts), c.batch, c.heads);
+        CHECK_CLOSE(merged, expected.y, 2 * nmse, name + " in parts");
+        CHECK_CLOSE(of_all, expected.log_sum_exp, 1e-12, name + " in parts, log_sum_exp");
+    }
     if (c.queries != c.capacity)
         return;
     run(module, "attention_delta_backward", elements, delta.pointer(), delta.ld(), dy.pointer(), dy.ld(), y.pointer(), y.ld(), c.batch, c.queries,
@@ -126,6 +138,7 @@ template <class T> void check_all(bool tensor_cores, const std::vector<Case>& ca
 TEST(attention_of_any_head_size) {
     check_all<float>(false, {{1, 1, 1, 1, 1, 1, 1},
                              {2, 1, 33, 40, 4, 2, 32},
+                             {2, 1, 257, 300, 8, 1, 32},
                              {3, 31, 31, 31, 3, 3, 20},
                              {2, 33, 47, 50, 6, 2, 33},
                              {1, 65, 129, 130, 2, 2, 16},
@@ -135,9 +148,9 @@ TEST(attention_of_any_head_size) {
 }
 
 TEST(attention_on_tensor_cores) {
-    const std::vector<Case> cases = {{1, 1, 1, 1, 1, 1, 16},       {2, 1, 33, 40, 4, 2, 32},   {3, 31, 31, 31, 3, 3, 80},
-                                     {2, 65, 129, 130, 4, 2, 64},  {1, 70, 70, 70, 2, 1, 128}, {1, 130, 130, 130, 4, 2, 96},
-                                     {1, 200, 200, 200, 1, 1, 112}};
+    const std::vector<Case> cases = {{1, 1, 1, 1, 1, 1, 16},       {2, 1, 33, 40, 4, 2, 32},     {2, 1, 257, 300, 8, 1, 32},
+                                     {3, 31, 31, 31, 3, 3, 80},    {2, 65, 129, 130, 4, 2, 64},  {1, 70, 70, 70, 2, 1, 128},
+                                     {1, 130, 130, 130, 4, 2, 96}, {1, 200, 200, 200, 1, 1, 112}};
     check_all<Bf16>(true, cases);
-    check_all<Half>(true, cases);
+    check_all<Half>(true, {{2, 33, 47, 50, 4, 2, 64}, {2, 65, 65, 65, 2, 1, 48}});
 }

@@ -23,6 +23,8 @@ std::optional<Compiler> Compiler::load() {
         find(library, "nvrtcCompileProgram", compiler.compile_);
         find(library, "nvrtcGetProgramLogSize", compiler.log_size_);
         find(library, "nvrtcGetProgramLog", compiler.log_);
+        find(library, "nvrtcGetPTXSize", compiler.ptx_size_);
+        find(library, "nvrtcGetPTX", compiler.ptx_);
         find(library, "nvrtcDestroyProgram", compiler.destroy_);
         int (*version)(int*, int*) = nullptr;
         find(library, "nvrtcVersion", version);
@@ -42,10 +44,14 @@ Compilation Compiler::compile(const std::string& source, const std::string& file
     for (const std::string& option : options)
         texts.push_back(option.c_str());
     const bool succeeded = compile_(program, static_cast<int>(texts.size()), texts.data()) == 0;
-    std::size_t size = 0;
-    log_size_(program, &size);
-    std::string log(size, '\0');
-    log_(program, log.data());
+    const auto text = [program](auto size_of, auto get) {
+        std::size_t size = 0;
+        size_of(program, &size);
+        std::string content(size, '\0');
+        get(program, content.data());
+        return content;
+    };
+    const Compilation compilation = {succeeded, text(log_size_, log_), succeeded ? text(ptx_size_, ptx_) : ""};
     destroy_(&program);
-    return {succeeded, log};
+    return compilation;
 }

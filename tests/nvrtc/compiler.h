@@ -8,7 +8,7 @@
 
 struct Compilation {
     bool succeeded;
-    std::string log;
+    std::string log, ptx;
 };
 
 class Compiler {
@@ -32,5 +32,7 @@ class Compiler {
     int (*compile_)(Program, int, const char* const*) = nullptr;
     int (*log_size_)(Program, std::size_t*) = nullptr;
     int (*log_)(Program, char*) = nullptr;
+    int (*ptx_size_)(Program, std::size_t*) = nullptr;
+    int (*ptx_)(Program, char*) = nullptr;
     int (*destroy_)(Program*) = nullptr;
 };

@@ -29,10 +29,13 @@ std::vector<Module> modules() {
             options.push_back("-DTENSOR_CORES");
         all.push_back({std::string(real) + ", heads of " + std::to_string(head_dim) + (tensor_cores ? ", tensor cores" : ""), options});
     };
-    for (const int head_dim : {1, 16, 20, 32, 33, 64, 80, 96, 128, 256})
+    for (const int head_dim : {20, 33, 64, 80, 128, 256})
         attention("float", head_dim, false);
     attention("bf16", 20, false);
     attention("half", 256, false);
+    for (const int head_dim : {16, 32, 64, 80, 96, 112, 128})
+        attention("bf16", head_dim, true);
+    attention("half", 128, true);
     return all;
 }
 
@@ -61,9 +64,8 @@ class Check {
     std::string table(const Module& module) {
         std::map<std::string, std::string> rows;
         for (const Architecture& architecture : architectures) {
-            compile(module, "compute_" + std::to_string(architecture.number), {});
-            const std::string log = compile(module, "sm_" + std::to_string(architecture.number), {"--ptxas-options=-v"});
-            for (const KernelResources& r : parse_resources(log, source_)) {
+            const Compilation compilation = compile(module, "sm_" + std::to_string(architecture.number), {"--ptxas-options=-v"});
+            for (const KernelResources& r : parse_resources(compilation.log, compilation.ptx)) {
                 const std::string why = objection(r, architecture);
                 if (!why.empty())
                     fail(module.title + ", sm_" + std::to_string(architecture.number) + ", " + r.kernel + ": " + why);
@@ -84,13 +86,13 @@ class Check {
     }
 
   private:
-    std::string compile(const Module& module, const std::string& architecture, std::vector<std::string> options) {
+    Compilation compile(const Module& module, const std::string& architecture, std::vector<std::string> options) {
         options.insert(options.end(), {"--gpu-architecture=" + architecture, "--std=c++17", "--device-as-default-execution-space"});
         options.insert(options.end(), module.options.begin(), module.options.end());
-        const Compilation compilation = compiler_.compile(source_, "kernels.cu", options);
+        Compilation compilation = compiler_.compile(source_, "kernels.cu", options);
         if (!compilation.succeeded || compilation.log.find("warning") != std::string::npos)
             fail(module.title + ", " + architecture + ": " + compilation.log);
-        return compilation.log;
+        return compilation;
     }
 
     void fail(const std::string& what) {

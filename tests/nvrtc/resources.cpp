@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <regex>
+#include <stdexcept>
 
 namespace {
 
@@ -12,10 +13,13 @@ int round_up(int x, int multiple) { return (x + multiple - 1) / multiple * multi
 /// All warps of a block get whole units of registers.
 int registers_of_block(const KernelResources& r) { return r.threads / 32 * round_up(32 * r.registers, 256); }
 
-int launch_bound(const std::string& source, const std::string& kernel) {
-    const std::regex prototype("__launch_bounds__\\((\\d+)(?:, *\\d+)?\\)\\s+" + kernel + "\\(");
-    std::smatch match;
-    return std::regex_search(source, match, prototype) ? std::stoi(match[1]) : 1024;
+/// ".visible .entry add_update(" ... ".maxntid 256, 1, 1"
+int launch_bound(const std::string& ptx, const std::string& kernel) {
+    static const std::string bound = ".maxntid ";
+    const auto entry = ptx.find(".entry " + kernel + "("), at = entry == std::string::npos ? entry : ptx.find(bound, entry);
+    if (at == std::string::npos)
+        throw std::runtime_error(kernel + " has no launch bounds");
+    return std::stoi(ptx.substr(at + bound.size(), 4));
 }
 
 }  // namespace
@@ -23,7 +27,7 @@ int launch_bound(const std::string& source, const std::string& kernel) {
 const std::vector<Architecture> architectures = {
     {80, 64, 32, 164 << 10, 163 << 10}, {86, 48, 16, 100 << 10, 99 << 10}, {89, 48, 24, 100 << 10, 99 << 10}, {90, 64, 32, 228 << 10, 227 << 10}};
 
-std::vector<KernelResources> parse_resources(const std::string& log, const std::string& source) {
+std::vector<KernelResources> parse_resources(const std::string& log, const std::string& ptx) {
     static const std::regex entry("Compiling entry function '(\\w+)'"),
         frame("(\\d+) bytes stack frame, (\\d+) bytes spill stores, (\\d+) bytes spill loads"), used("Used (\\d+) registers(?:, (\\d+) bytes smem)?");
     std::vector<KernelResources> kernels;
@@ -32,7 +36,7 @@ std::vector<KernelResources> parse_resources(const std::string& log, const std::
         end = std::min(log.find('\n', begin), log.size());
         const std::string line = log.substr(begin, end - begin);
         if (std::regex_search(line, match, entry))
-            kernels.push_back({match[1], 0, 0, 0, 0, launch_bound(source, match[1])});
+            kernels.push_back({match[1], 0, 0, 0, 0, launch_bound(ptx, match[1])});
         else if (!kernels.empty() && std::regex_search(line, match, frame))
             kernels.back().frame_bytes = std::stoi(match[1]), kernels.back().spilled_bytes = std::stoi(match[2]) + std::stoi(match[3]);
         else if (!kernels.empty() && std::regex_search(line, match, used))

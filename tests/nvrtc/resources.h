@@ -18,8 +18,8 @@ struct KernelResources {
     int threads;                     ///< the launch bound
 };
 
-/// From what ptxas says with -v about the kernels of a source.
-std::vector<KernelResources> parse_resources(const std::string& log, const std::string& source);
+/// From what ptxas says with -v about the kernels, and from their PTX.
+std::vector<KernelResources> parse_resources(const std::string& log, const std::string& ptx);
 
 /// Warps that fit at a time, as a percentage of those that a multiprocessor can hold.
 int occupancy(const KernelResources& resources, const Architecture& architecture);
