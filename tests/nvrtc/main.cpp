@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
+#include <future>
 #include <iterator>
 #include <map>
 #include <sstream>
@@ -62,13 +63,20 @@ class Check {
 
     /// Compiles a module for every architecture; its part of the table.
     std::string table(const Module& module) {
+        std::vector<std::future<Compilation>> compilations;
+        for (const Architecture& architecture : architectures)
+            compilations.push_back(std::async(std::launch::async, [&] { return compile(module, architecture); }));
         std::map<std::string, std::string> rows;
-        for (const Architecture& architecture : architectures) {
-            const Compilation compilation = compile(module, "sm_" + std::to_string(architecture.number), {"--ptxas-options=-v"});
+        for (std::size_t i = 0; i < architectures.size(); i++) {
+            const Architecture& architecture = architectures[i];
+            const std::string title = module.title + ", sm_" + std::to_string(architecture.number);
+            const Compilation compilation = compilations[i].get();
+            if (!compilation.succeeded || compilation.log.find("warning") != std::string::npos)
+                fail(title + ": " + compilation.log);
             for (const KernelResources& r : parse_resources(compilation.log, compilation.ptx)) {
                 const std::string why = objection(r, architecture);
                 if (!why.empty())
-                    fail(module.title + ", sm_" + std::to_string(architecture.number) + ", " + r.kernel + ": " + why);
+                    fail(title + ", " + r.kernel + ": " + why);
                 std::string& row = rows[r.kernel];
                 if (row.empty())
                     row = "| " + r.kernel + " | " + std::to_string(r.threads) + " |";
@@ -86,13 +94,11 @@ class Check {
     }
 
   private:
-    Compilation compile(const Module& module, const std::string& architecture, std::vector<std::string> options) {
-        options.insert(options.end(), {"--gpu-architecture=" + architecture, "--std=c++17", "--device-as-default-execution-space"});
+    Compilation compile(const Module& module, const Architecture& architecture) const {
+        std::vector<std::string> options = {"--gpu-architecture=sm_" + std::to_string(architecture.number), "--std=c++17",
+                                            "--device-as-default-execution-space", "--ptxas-options=-v"};
         options.insert(options.end(), module.options.begin(), module.options.end());
-        Compilation compilation = compiler_.compile(source_, "kernels.cu", options);
-        if (!compilation.succeeded || compilation.log.find("warning") != std::string::npos)
-            fail(module.title + ", " + architecture + ": " + compilation.log);
-        return compilation;
+        return compiler_.compile(source_, "kernels.cu", options);
     }
 
     void fail(const std::string& what) {
