@@ -1,6 +1,7 @@
 #include "settings.h"
 
 #include "abi/cudasim.h"
+#include "call.h"
 #include "faults.h"
 #include "forever.h"
 
@@ -9,6 +10,7 @@
 #include <dlfcn.h>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <map>
 
 namespace cudasim {
@@ -28,10 +30,10 @@ std::optional<Order> Order::parse(std::string_view text) {
 
 namespace {
 
-bool set_number(int& target, std::string_view text, int least) {
+bool set_number(int& target, std::string_view text, int least, int most = std::numeric_limits<int>::max()) {
     int value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size() || value < least)
+    if (error != std::errc() || end != text.data() + text.size() || value < least || value > most)
         return false;
     target = value;
     return true;
@@ -64,9 +66,9 @@ const std::map<std::string, Setter>& setters() {
          [](Settings& s, const std::string& text) {
              return (text == "80" || text == "86" || text == "89" || text == "90") && set_number(s.compute_capability, text, 80);
          }},
-        {"CUDASIM_DEVICES", [](Settings& s, const std::string& text) { return set_number(s.devices, text, 0) && s.devices <= 16; }},
+        {"CUDASIM_DEVICES", [](Settings& s, const std::string& text) { return set_number(s.devices, text, 0, 16); }},
         {"CUDASIM_TOOLKIT", [](Settings& s, const std::string& text) { return set_number(s.toolkit, text, 12000); }},
-        {"CUDASIM_DRIVER", [](Settings& s, const std::string& text) { return set_number(s.driver, text, 1000); }},
+        {"CUDASIM_DRIVER", [](Settings& s, const std::string& text) { return set_number(s.driver, text, 0); }},
         {"CUDASIM_CACHE", [](Settings& s, const std::string& text) { return s.cache = text, true; }},
         {"CUDASIM_CXX", [](Settings& s, const std::string& text) { return s.compiler = text, true; }},
         {"CUDASIM_TRACE", [](Settings& s, const std::string& text) { return s.trace = text, true; }},
@@ -79,7 +81,7 @@ const std::map<std::string, Setter>& setters() {
 Settings from_environment() {
     Settings s;
     const auto path = library();
-    s.toolkit = s.driver = path.parent_path().filename() == "cuda12" ? 12090 : 13000;
+    s.toolkit = path.parent_path().filename() == "cuda12" ? 12090 : 13000;
     s.cache = (std::filesystem::canonical(path).parent_path() / "kernels").string();
     s.compiler = "g++";
     for (const auto& [name, set] : setters())
@@ -102,6 +104,7 @@ const Settings& settings() { return mutable_settings(); }
 }  // namespace cudasim
 
 int cudasimConfigure(const char* variable, const char* value) {
+    const std::lock_guard lock(cudasim::machine_lock());
     const auto setter = cudasim::setters().find(variable);
     return setter != cudasim::setters().end() && setter->second(cudasim::mutable_settings(), value) ? 0 : 1;
 }

@@ -33,8 +33,13 @@ Context::Context(int device) : device_(device), memory_(settings().memory_bytes)
 }
 
 Context::~Context() {
-    if (const std::string leaks = memory_.leaks(); !leaks.empty() && fatal_ == 0)
+    if (fatal_ != 0)
+        return;
+    if (const std::string leaks = memory_.leaks(); !leaks.empty())
         report(text("device ", device_, ": ", leaks));
+    if (!open_streams_.empty() || !events_.all().empty() || !modules_.all().empty())
+        report(text("device ", device_, ": ", open_streams_.size(), " streams, ", events_.all().size(), " events and ", modules_.all().size(),
+                    " modules leak"));
 }
 
 std::shared_ptr<Stream> Context::create_stream(bool blocking) {

@@ -20,7 +20,7 @@ CUresult cuInit(unsigned int Flags) {
 CUresult cuDriverGetVersion(int* driverVersion) {
     return enter<CUresult>(__func__, [&] {
         strike(__func__);
-        *driverVersion = settings().driver;
+        *driverVersion = settings().driver_version();
     });
 }
 

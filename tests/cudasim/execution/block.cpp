@@ -16,6 +16,7 @@ Block::Block() : stacks_(max_threads), threads_(max_threads) {}
 Block& Block::active() { return *active_block; }
 
 void Block::prepare(Execution& execution, const KernelEntry& kernel, void** arguments) {
+    active_block = this;
     execution_ = &execution, kernel_ = &kernel, arguments_ = arguments;
     const Index dim = execution.block_dim;
     size_ = dim.x * dim.y * dim.z;
@@ -49,7 +50,6 @@ void Block::run(const Order& order, std::uint64_t number) {
         flows_[i] = stacks_.begin(i, thread_main);
         make_ready(i);
     }
-    active_block = this;
     current_ = thread_at_[0];
     execution_->thread = &threads_[current_];
     cudasim_switch(&main_, flows_[current_]);
@@ -81,11 +81,15 @@ void Block::wait(State state, unsigned mask, int line) {
 }
 
 void Block::go_on() {
-    const int place = ready_.next(place_of_[current_]);
-    if (place < 0)
+    if (const int place = ready_.next(place_of_[current_]); place >= 0)
+        run_next(static_cast<unsigned>(place));
+    else
         leave();
+}
+
+void Block::run_next(unsigned place) {
     const unsigned previous = current_;
-    current_ = thread_at_[static_cast<unsigned>(place)];
+    current_ = thread_at_[place];
     execution_->thread = &threads_[current_];
     if (current_ != previous)
         cudasim_switch(&flows_[previous], flows_[current_]);
@@ -115,12 +119,7 @@ void Block::open_block_barrier() {
         make_ready(i);
     result_ = votes_;
     at_block_barrier_ = votes_ = 0;
-    // The first thread in the order goes on, not the one that came last: orders differ behind a barrier, too.
-    const unsigned previous = current_;
-    current_ = thread_at_[0];
-    execution_->thread = &threads_[current_];
-    if (current_ != previous)
-        cudasim_switch(&flows_[previous], flows_[current_]);
+    run_next(0);  // not the one that came last: orders differ behind a barrier, too
 }
 
 void Block::sync_warp(unsigned mask, int line) {
@@ -169,8 +168,10 @@ std::string Block::situation() const {
                 return text("wait for the block in line ", w.line);
             case State::warp_barrier:
                 return text("wait for lanes 0x", std::hex, w.mask, std::dec, " of their warp in line ", w.line);
-            default:
+            case State::returned:
                 return std::string("have returned");
+            default:
+                return std::string("are on their way");
             }
         };
         const std::string state = describe(waiting_[i]);

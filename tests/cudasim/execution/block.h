@@ -61,7 +61,9 @@ class Block {
     void arrange(const Order& order, std::uint64_t number);
     void make_ready(unsigned thread);
     void wait(State state, unsigned mask, int line);
+    /// Runs the next thread that can go on; leaves when there is none.
     void go_on();
+    void run_next(unsigned place);
     void open_block_barrier();
     void open_warp_barrier(unsigned warp, unsigned lanes);
     /// Which threads do what, in words.

@@ -43,8 +43,8 @@ std::string_view ImageHeader::unwrap(const void* image) {
         fail(CUDA_ERROR_NO_BINARY_FOR_GPU, text("a cubin of sm_", header.architecture, " does not run on sm_", device));
     if (header.kind == ptx && header.architecture > device)
         fail(CUDA_ERROR_NO_BINARY_FOR_GPU, text("PTX of compute_", header.architecture, " does not run on sm_", device));
-    if (header.kind == ptx && header.toolkit > settings().driver)
-        fail(CUDA_ERROR_UNSUPPORTED_PTX_VERSION, text("PTX of CUDA ", header.toolkit, " is newer than the driver, ", settings().driver));
+    if (header.kind == ptx && header.toolkit > settings().driver_version())
+        fail(CUDA_ERROR_UNSUPPORTED_PTX_VERSION, text("PTX of CUDA ", header.toolkit, " is newer than the driver, ", settings().driver_version()));
     return library;
 }
 

@@ -76,6 +76,10 @@ Kernel* Module::find(std::string_view name) {
     return nullptr;
 }
 
+bool Module::owns(const Kernel* kernel) const {
+    return std::any_of(kernels_.begin(), kernels_.end(), [kernel](const Kernel& own) { return &own == kernel; });
+}
+
 Module::Global Module::global(const std::string& name) const {
     void* address = dlsym(handle_, name.c_str());
     Dl_info info{};

@@ -31,7 +31,9 @@ class Module {
 
     /// Null when there is no such kernel.
     Kernel* find(std::string_view name);
-    std::vector<Kernel>& kernels() { return kernels_; }
+    const std::vector<Kernel>& kernels() const { return kernels_; }
+    /// Whether a pointer, perhaps a wild one, is that of a kernel of this module.
+    bool owns(const Kernel* kernel) const;
 
     struct Global {
         void* address;
@@ -39,6 +41,7 @@ class Module {
     };
     /// A variable of the module; a null address when there is none.
     Global global(const std::string& name) const;
+    std::vector<void*> exposed_globals;  ///< those that the host was told the address of
 
     Execution& execution() { return *execution_; }
 

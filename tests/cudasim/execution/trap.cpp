@@ -65,12 +65,16 @@ Trap::Trap() {
         stack.ss_sp = signal_stack, stack.ss_size = sizeof signal_stack;
         sigaltstack(&stack, nullptr);
     }
-    struct sigaction action {};
-    action.sa_sigaction = handle;
-    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-    sigemptyset(&action.sa_mask);
-    for (std::size_t i = 0; i < signals.size(); i++)
-        sigaction(signals[i], &action, &previous_actions[i]);
+    for (std::size_t i = 0; i < signals.size(); i++) {
+        // In this order, as another thread may fault once the handler stands. What the previous handler must not be interrupted by stays blocked for it.
+        struct sigaction& previous = previous_actions[i];
+        sigaction(signals[i], nullptr, &previous);
+        struct sigaction action = {};
+        action.sa_sigaction = handle;
+        action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+        action.sa_mask = previous.sa_mask;
+        sigaction(signals[i], &action, nullptr);
+    }
 }
 
 Trap::~Trap() {

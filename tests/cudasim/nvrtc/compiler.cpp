@@ -1,5 +1,7 @@
 #include "compiler.h"
 
+#include "abi/nvrtc.h"
+#include "core/failure.h"
 #include "core/hash.h"
 #include "core/settings.h"
 #include "core/text.h"
@@ -24,8 +26,8 @@ class WorkFolder {
   public:
     WorkFolder() {
         std::string name = (fs::temp_directory_path() / "cudasim-XXXXXX").string();
-        if (mkdtemp(name.data()) != nullptr)
-            path_ = name;
+        require(mkdtemp(name.data()) != nullptr, NVRTC_ERROR_INTERNAL_ERROR, "no folder for temporary files");
+        path_ = name;
     }
     ~WorkFolder() {
         std::error_code ignored;
@@ -40,18 +42,18 @@ class WorkFolder {
     fs::path path_;
 };
 
-// -fno-extern-tls-init: g++ 12 would call a null function for a block-scope extern thread_local. -fno-gnu-unique: modules must not share the static
-// variables of their templates. Type punning through pointers is CUDA's custom.
-const std::vector<std::string> code_options = {"-O1",
-                                               "-w",
-                                               "-fPIC",
-                                               "-fno-extern-tls-init",
-                                               "-fno-gnu-unique",
-                                               "-fno-strict-aliasing",
-                                               "-fno-rtti",
-                                               "-fno-exceptions",
-                                               "-fsanitize=alignment,bounds",
-                                               "-fsanitize-recover=alignment,bounds"};
+const char* const code_options[] = {
+    "-O1",
+    "-w",
+    "-fPIC",
+    "-fno-rtti",
+    "-fno-exceptions",
+    "-fno-extern-tls-init",  // g++ 12 would call a null function for a block-scope extern thread_local
+    "-fno-gnu-unique",       // modules must not share the static variables of their templates
+    "-fno-strict-aliasing",  // type punning through pointers is CUDA's custom
+    "-fsanitize=alignment,bounds",
+    "-fsanitize-recover=alignment,bounds",
+};
 
 /// What turns a source into the cached library; everything else follows from it.
 std::string cache_key(const Translation& t) {
@@ -66,9 +68,10 @@ std::string cache_key(const Translation& t) {
         add(name), add(header);
     for (const std::string& expression : t.name_expressions)
         add(expression);
-    for (const auto* options : {&t.options.for_compiler, &code_options})
-        for (const std::string& option : *options)
-            add(option);
+    for (const std::string& option : t.options.for_compiler)
+        add(option);
+    for (const char* option : code_options)
+        add(option);
     return text(std::hex, std::setfill('0'), std::setw(16), high, std::setw(16), low);
 }
 
@@ -129,7 +132,7 @@ bool build(const Translation& t, const WorkFolder& work, const fs::path& library
 
     const std::string source = read_file(work / "source.ii");
     write_file(work / "module.cpp", source + module_end(parse_kernels(source), t));
-    std::vector<std::string> translate = code_options;
+    std::vector<std::string> translate(std::begin(code_options), std::end(code_options));
     translate.push_back(t.options.for_compiler.back());  // the standard
     translate.insert(translate.end(), {"-c", "-x", "c++", "-include", work / "prelude.h", "-o", work / "module.o", work / "module.cpp"});
     return run(translate) && run({"-shared", "-Wl,-Bsymbolic", "-o", library, work / "module.o"});

@@ -63,7 +63,7 @@ void compile_program(Program& program, const std::vector<std::string>& options) 
     if (program.translation.name_expressions.empty())
         return;
     // The loader knows the mangled names.
-    Module module(result.library);
+    const Module module(result.library);
     for (const Kernel& kernel : module.kernels())
         program.lowered_names[kernel.entry.expression] = kernel.name;
 }

@@ -9,7 +9,7 @@
 #define __grid_constant__
 #define __shared__ thread_local
 #define __align__(n) __attribute__((aligned(n)))
-#define __forceinline__ inline
+#define __forceinline__
 #define __noinline__ __attribute__((noinline))
 
 extern "C" {

@@ -2,6 +2,8 @@
 #include "gpu.h"
 #include "kernels.h"
 
+#include <csignal>
+
 using namespace test;
 
 namespace {
@@ -75,6 +77,15 @@ TEST(a_trap) {
     const Gpu gpu;
     const Module module(kernels());
     CHECK_EQUAL(module.run("trap", {1, 1}), CUDA_ERROR_LAUNCH_FAILED);
+}
+
+TEST(the_hosts_signal_handlers_come_back) {
+    struct sigaction ours = {}, after = {}, original = {};
+    ours.sa_handler = [](int) {};
+    sigaction(SIGSEGV, &ours, &original);
+    report_of(700, "write_at", {1, 32}, 100, 100000LL);
+    sigaction(SIGSEGV, &original, &after);
+    CHECK(after.sa_handler == ours.sa_handler);
 }
 
 TEST(a_pointer_of_the_host) {

@@ -185,6 +185,10 @@ TEST(a_context_reports_what_leaks) {
         CUdeviceptr p;
         SUCCEED(cuMemAlloc_v2(&p, 100));
         SUCCEED(cuMemAlloc_v2(&p, 28));
+        CUevent event;
+        SUCCEED(cuEventCreate(&event, 0));
     }
-    CHECK_CONTAINS(cudasimReport(), "device 0: 2 allocations leak, 128 bytes; the first is device allocation #1 (100 bytes)");
+    const std::string report = cudasimReport();
+    CHECK_CONTAINS(report, "device 0: 2 allocations leak, 128 bytes; the first is device allocation #1 (100 bytes)");
+    CHECK_CONTAINS(report, "device 0: 0 streams, 1 events and 0 modules leak");
 }

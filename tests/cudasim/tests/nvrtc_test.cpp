@@ -113,7 +113,7 @@ TEST(images_are_checked_when_they_are_loaded) {
         SUCCEED(cuModuleLoadData(&module, Compilation(empty_kernel, {"-arch=sm_80"}).cubin.data()));
         SUCCEED(cuModuleUnload(module));
     }
-    const Configured old_driver("CUDASIM_DRIVER", "12020", "13000");
+    const Configured old_driver("CUDASIM_DRIVER", "12020", "0");
     CHECK_EQUAL(cuModuleLoadData(&module, Compilation(empty_kernel).ptx.data()), CUDA_ERROR_UNSUPPORTED_PTX_VERSION);
     SUCCEED(cuModuleLoadDataEx(&module, Compilation(empty_kernel).cubin.data(), 0, nullptr, nullptr));
     CUfunction function;
