@@ -13,14 +13,19 @@
 //  10  importance    add_saliency, add_squares, gather_columns (KeepColumns)
 //  11  optimiser     sum_of_squares, adamw
 //  12  covariance    gram
-//  13  attention     any head size, any type
+//  13  attention     what all of it shares
+//  14                any head size, any type
+//  15                tensor cores
+//  16                the kernels
 //
-// A module is this text under one of
-//   -DREAL=float|double|bf16|half                    sections 3 to 12
-//   -DREAL=float|double|bf16|half -DHEAD_DIM=n       attention of heads of n dimensions
+// Compiled with --std=c++17 --device-as-default-execution-space and one of
+//   -DREAL=float|double|bf16|half                               sections 3 to 12
+//   -DREAL=float|bf16|half -DHEAD_DIM=n                         attention of heads of n dimensions, 1 to 256
+//   -DREAL=bf16|half -DHEAD_DIM=n -DTENSOR_CORES                the same on tensor cores: n a multiple of 16 up to 128
 //
 // Operands. A matrix is an address and the elements from one row to the next (y, ldy), at least its columns; a vector is an address. Weights and
-// activations are real; gradients of parameters, angles and statistics are acc. Extents are positive. "or null" is said where it is allowed.
+// activations are real, which is REAL; gradients of parameters, angles and statistics are acc, which is double for double and float otherwise. Extents
+// are positive, arguments have been checked. "or null" is said where it is allowed.
 //
 // Launches. The line above a kernel says how; shared memory is never dynamic.
 //   elements(rows, columns)   blocks of 256 threads, as many as there is work or room for: they stride over packs of 16 bytes
@@ -62,14 +67,14 @@ inline unsigned cvt_rn_f16x2_f32(float low, float high) {
 inline unsigned shared_address(const void* p) { return (unsigned)__cvta_generic_to_shared(p); }
 // d = a b + c with a (16,16), b (16,8)
 inline void mma_m16n8k16_bf16(float* d, const unsigned* a, const unsigned* b, const float* c) {
-    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%10,%11,%12,%13};"
-                 : "=f"(d[0]), "=f"(d[1]), "=f"(d[2]), "=f"(d[3])
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "f"(c[0]), "f"(c[1]), "f"(c[2]), "f"(c[3]));
+    asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%10,%11,%12,%13};"
+        : "=f"(d[0]), "=f"(d[1]), "=f"(d[2]), "=f"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "f"(c[0]), "f"(c[1]), "f"(c[2]), "f"(c[3]));
 }
 inline void mma_m16n8k16_f16(float* d, const unsigned* a, const unsigned* b, const float* c) {
-    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%10,%11,%12,%13};"
-                 : "=f"(d[0]), "=f"(d[1]), "=f"(d[2]), "=f"(d[3])
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "f"(c[0]), "f"(c[1]), "f"(c[2]), "f"(c[3]));
+    asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%10,%11,%12,%13};"
+        : "=f"(d[0]), "=f"(d[1]), "=f"(d[2]), "=f"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "f"(c[0]), "f"(c[1]), "f"(c[2]), "f"(c[3]));
 }
 // Four matrices of 8 x 8 elements of 16 bits; lane 8 i + r names row r of matrix i.
 inline void ldmatrix_x4(unsigned* registers, const void* row) {
