@@ -43,9 +43,9 @@ void set_architecture(CompileOptions& options, const std::string& value) {
 
 /// Options that change nothing here: code generation for the device, and precision that the host has anyway.
 bool is_ignored(const Option& o) {
-    return is_one_of(o.name,
-                     {"--use_fast_math", "-use_fast_math", "--generate-line-info", "-lineinfo", "--device-debug", "-G", "--restrict", "-restrict",
-                      "--extra-device-vectorization", "--device-int128", "--minimal", "-minimal", "--relocatable-device-code", "-rdc"}) ||
+    return is_one_of(o.name, {"--use_fast_math", "-use_fast_math", "--generate-line-info", "-lineinfo", "--device-debug", "-G", "--restrict",
+                              "-restrict", "--extra-device-vectorization", "--device-int128", "--device-as-default-execution-space",
+                              "-default-device", "--minimal", "-minimal", "--relocatable-device-code", "-rdc"}) ||
            (o.has_value &&
             is_one_of(o.name, {"--fmad", "-fmad", "--ftz", "-ftz", "--prec-div", "-prec-div", "--prec-sqrt", "-prec-sqrt", "--maxrregcount",
                                "-maxrregcount", "--ptxas-options", "-Xptxas", "--split-compile", "--diag-suppress", "-diag-suppress"}));

@@ -80,3 +80,6 @@ inline unsigned short cvt_rn_bf16_f32(float x) {
     const unsigned bits = __builtin_bit_cast(unsigned, x);
     return x != x ? 0x7fff : (unsigned short)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
+/// Two at once, the first in the lower half.
+inline unsigned cvt_rn_f16x2_f32(float low, float high) { return cvt_rn_f16_f32(low) | (unsigned)cvt_rn_f16_f32(high) << 16; }
+inline unsigned cvt_rn_bf16x2_f32(float low, float high) { return cvt_rn_bf16_f32(low) | (unsigned)cvt_rn_bf16_f32(high) << 16; }
