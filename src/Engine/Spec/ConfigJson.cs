@@ -96,8 +96,23 @@ internal sealed class ConfigJson
         _ => throw Wrong(key, "true or false", e),
     };
 
-    public string? Text(string key) => !TryGet(key, out JsonElement e) ? null
-        : e.ValueKind == JsonValueKind.String ? e.GetString() : throw Wrong(key, "a string", e);
+    public string? Text(string key)
+    {
+        if (!TryGet(key, out JsonElement e))
+        {
+            return null;
+        }
+
+        try
+        {
+            return e.GetString();
+        }
+        catch (InvalidOperationException)
+        {
+            // Another type of value, or half a surrogate pair.
+            throw Wrong(key, "a string", e);
+        }
+    }
 
     /// <summary>An id, a list of ids, or nothing.</summary>
     public IReadOnlyList<int> Ids(string key)

@@ -99,6 +99,13 @@ public sealed class ConfigTests
         Assert.Equal(target.Layers, read.Layers);
     }
 
+    [Fact]
+    public void Half_a_surrogate_pair_is_no_text()
+    {
+        EngineException e = Assert.Throws<EngineException>(() => SpecReader.Parse("{\"model_type\":\"\\ud800\"}"u8.ToArray(), "config.json"));
+        Assert.Equal(("NE3052", "model_type"), (e.Code, e.Key));
+    }
+
     [Theory]
     [InlineData("embedding")]
     [InlineData("head")]
