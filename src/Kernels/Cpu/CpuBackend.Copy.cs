@@ -29,8 +29,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void Copy(Tensor y, Tensor x)
     {
-        Check.SameSize(Op.Copy, y, x);
-        Check.That(y.DType.IsFloat() == x.DType.IsFloat(), Op.Copy, "there is no conversion between floats and integers", y, x);
+        Check.Copy(y, x);
         ForRows(x.Rows, x.Columns, (first, end) =>
         {
             for (long n = first; n < end; n++)
@@ -56,8 +55,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void Transpose(Tensor y, Tensor x)
     {
-        Check.SameFloats(Op.Transpose, y, x);
-        Check.That(y.Rows == x.Columns && y.Columns == x.Rows, Op.Transpose, "y must have the columns of x as rows", y, x);
+        Check.Transpose(y, x);
         if (x.DType == DType.F32)
         {
             Transpose<float>(y, x);
@@ -71,7 +69,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public bool AllFinite(Tensor x)
     {
-        Check.That(x.DType is DType.F32 or DType.F64 or DType.BF16, Op.AllFinite, "the elements must be F32, F64 or BF16", x);
+        Check.AllFinite(x);
         return x.DType switch
         {
             DType.F32 => AllFinite<float>(x, TensorPrimitives.IsFiniteAll),

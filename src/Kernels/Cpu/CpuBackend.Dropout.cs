@@ -12,9 +12,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void Dropout(Tensor y, Tensor x, double rate, ulong key)
     {
-        Check.SameFloats(Op.Dropout, y, x);
-        Check.SameSize(Op.Dropout, y, x);
-        Check.That(rate is >= 0 and < 1, Op.Dropout, $"the rate must be in [0, 1), it is {rate}", y, x);
+        Check.Dropout(y, x, rate);
         if (rate == 0)
         {
             Copy(y, x);

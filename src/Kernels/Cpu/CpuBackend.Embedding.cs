@@ -9,9 +9,7 @@ public sealed partial class CpuBackend
     public void Embed(Tensor y, Tensor table, Tensor ids)
     {
         bool stored = table.DType == DType.BF16 && y.DType == DType.F32;
-        Check.SameFloats(Op.Embed, y, stored ? null : table);
-        Check.That(y.Columns == table.Columns, Op.Embed, "y and the table must have the same columns", y, table);
-        Check.OnePerRow(Op.Embed, y, ids);
+        Check.Embed(y, table, ids);
         Check.InRange(Op.Embed, ids, 0, table.Rows);
         if (stored)
         {
@@ -30,9 +28,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void EmbedBackward(Tensor dtable, Tensor dy, Tensor ids)
     {
-        Check.SameFloats(Op.EmbedBackward, dtable, dy);
-        Check.That(dtable.Columns == dy.Columns, Op.EmbedBackward, "the table and dy must have the same columns", dtable, dy);
-        Check.OnePerRow(Op.EmbedBackward, dy, ids);
+        Check.EmbedBackward(dtable, dy, ids);
         Check.InRange(Op.EmbedBackward, ids, 0, dtable.Rows);
         if (dy.DType == DType.F32)
         {

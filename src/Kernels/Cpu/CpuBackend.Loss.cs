@@ -10,8 +10,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void Softmax(Tensor y, Tensor x)
     {
-        Check.SameFloats(Op.Softmax, y, x);
-        Check.SameSize(Op.Softmax, y, x);
+        Check.Softmax(y, x);
         if (x.DType == DType.F32)
         {
             Softmax<float>(y, x);
@@ -25,9 +24,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void TokenLogProb(Tensor y, Tensor logits, Tensor targets)
     {
-        Check.SameFloats(Op.TokenLogProb, logits);
-        Check.OnePerRow(Op.TokenLogProb, logits, targets);
-        Check.OneDoublePerRow(Op.TokenLogProb, logits, y);
+        Check.TokenLogProb(y, logits, targets);
         Check.InRange(Op.TokenLogProb, targets, int.MinValue, logits.Columns);
         if (logits.DType == DType.F32)
         {
@@ -42,9 +39,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void CrossEntropy(Tensor loss, Tensor logits, Tensor targets, double scale)
     {
-        Check.SameFloats(Op.CrossEntropy, logits);
-        Check.OnePerRow(Op.CrossEntropy, logits, targets);
-        Check.OneDoublePerRow(Op.CrossEntropy, logits, loss);
+        Check.CrossEntropy(loss, logits, targets);
         Check.InRange(Op.CrossEntropy, targets, int.MinValue, logits.Columns);
         if (logits.DType == DType.F32)
         {

@@ -9,8 +9,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void Activate(Tensor y, Tensor x, Activation f)
     {
-        Check.SameFloats(Op.Activate, y, x);
-        Check.SameSize(Op.Activate, y, x);
+        Check.Activate(y, x);
         if (x.DType == DType.F32)
         {
             Activate<float>(y, x, null, f);
@@ -24,8 +23,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void ActivateGated(Tensor y, Tensor gate, Tensor up, Activation f)
     {
-        Check.SameFloats(Op.ActivateGated, y, gate, up);
-        Check.SameSize(Op.ActivateGated, y, gate, up);
+        Check.ActivateGated(y, gate, up);
         if (y.DType == DType.F32)
         {
             Activate<float>(y, gate, up, f);
@@ -39,8 +37,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void ActivateBackward(Tensor dx, Tensor dy, Tensor x, Activation f)
     {
-        Check.SameFloats(Op.ActivateBackward, dx, dy, x);
-        Check.SameSize(Op.ActivateBackward, dx, dy, x);
+        Check.ActivateBackward(dx, dy, x);
         if (x.DType == DType.F32)
         {
             ActivateBackward<float>(dx, null, dy, x, null, f);
@@ -54,8 +51,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void ActivateGatedBackward(Tensor dgate, Tensor dup, Tensor dy, Tensor gate, Tensor up, Activation f)
     {
-        Check.SameFloats(Op.ActivateGatedBackward, dgate, dup, dy, gate, up);
-        Check.SameSize(Op.ActivateGatedBackward, dgate, dup, dy, gate, up);
+        Check.ActivateGatedBackward(dgate, dup, dy, gate, up);
         if (dy.DType == DType.F32)
         {
             ActivateBackward<float>(dgate, dup, dy, gate, up, f);

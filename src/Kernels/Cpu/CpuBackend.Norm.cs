@@ -8,10 +8,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void RmsNorm(Tensor y, Tensor x, Tensor? gain, double eps, long width)
     {
-        Check.SameFloats(Op.RmsNorm, y, x, gain);
-        Check.SameSize(Op.RmsNorm, y, x);
-        Check.OnePerColumn(Op.RmsNorm, x, gain);
-        Check.That(width > 0, Op.RmsNorm, "the width must be positive", x);
+        Check.RmsNorm(y, x, gain, width);
         if (x.DType == DType.F32)
         {
             RmsNorm<float>(y, x, gain, eps, width);
@@ -25,10 +22,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void LayerNorm(Tensor y, Tensor x, Tensor? gain, Tensor? bias, double eps)
     {
-        Check.SameFloats(Op.LayerNorm, y, x, gain, bias);
-        Check.SameSize(Op.LayerNorm, y, x);
-        Check.OnePerColumn(Op.LayerNorm, x, gain);
-        Check.OnePerColumn(Op.LayerNorm, x, bias);
+        Check.LayerNorm(y, x, gain, bias);
         if (x.DType == DType.F32)
         {
             LayerNorm<float>(y, x, gain, bias, eps);
@@ -42,11 +36,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void RmsNormBackward(Tensor dx, Tensor? dgain, Tensor dy, Tensor x, Tensor? gain, double eps, long width)
     {
-        Check.SameFloats(Op.RmsNormBackward, dx, dgain, dy, x, gain);
-        Check.SameSize(Op.RmsNormBackward, dx, dy, x);
-        Check.OnePerColumn(Op.RmsNormBackward, x, dgain);
-        Check.OnePerColumn(Op.RmsNormBackward, x, gain);
-        Check.That(width > 0, Op.RmsNormBackward, "the width must be positive", x);
+        Check.RmsNormBackward(dx, dgain, dy, x, gain, width);
         if (x.DType == DType.F32)
         {
             NormBackward<float>(dx, dgain, null, dy, x, gain, eps, width, centered: false);
@@ -60,11 +50,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void LayerNormBackward(Tensor dx, Tensor? dgain, Tensor? dbias, Tensor dy, Tensor x, Tensor? gain, double eps)
     {
-        Check.SameFloats(Op.LayerNormBackward, dx, dgain, dbias, dy, x, gain);
-        Check.SameSize(Op.LayerNormBackward, dx, dy, x);
-        Check.OnePerColumn(Op.LayerNormBackward, x, dgain);
-        Check.OnePerColumn(Op.LayerNormBackward, x, dbias);
-        Check.OnePerColumn(Op.LayerNormBackward, x, gain);
+        Check.LayerNormBackward(dx, dgain, dbias, dy, x, gain);
         if (x.DType == DType.F32)
         {
             NormBackward<float>(dx, dgain, dbias, dy, x, gain, eps, x.Columns, centered: true);

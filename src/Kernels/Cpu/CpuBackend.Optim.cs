@@ -7,7 +7,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public double SumOfSquares(Tensor x)
     {
-        Check.SameFloats(Op.SumOfSquares, x);
+        Check.SumOfSquares(x);
         using Tensor sums = Alloc(DType.F64, new Shape(x.Rows));
         if (x.DType == DType.F32)
         {
@@ -24,9 +24,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void AdamW(Tensor w, Tensor g, Tensor m, Tensor v, AdamWStep step)
     {
-        Check.SameFloats(Op.AdamW, w, g, m, v);
-        Check.SameSize(Op.AdamW, w, g, m, v);
-        Check.That(step.Step > 0, Op.AdamW, $"steps count from 1, this is {step.Step}", w, g, m, v);
+        Check.AdamW(w, g, m, v, step);
         if (w.DType == DType.F32)
         {
             AdamW<float>(w, g, m, v, step);

@@ -8,8 +8,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void AddBias(Tensor y, Tensor b)
     {
-        Check.SameFloats(Op.AddBias, y, b);
-        Check.OnePerColumn(Op.AddBias, y, b);
+        Check.AddBias(y, b);
         if (y.DType == DType.F32)
         {
             AddBias<float>(y, b);
@@ -23,8 +22,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void Add(Tensor y, Tensor x)
     {
-        Check.SameFloats(Op.Add, y, x);
-        Check.SameSize(Op.Add, y, x);
+        Check.Add(y, x);
         if (y.DType == DType.F32)
         {
             Add<float>(y, x);
@@ -38,8 +36,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void AddColumnSums(Tensor b, Tensor x)
     {
-        Check.SameFloats(Op.AddColumnSums, b, x);
-        Check.OnePerColumn(Op.AddColumnSums, x, b);
+        Check.AddColumnSums(b, x);
         using Tensor sums = x.DType == DType.F32 ? ColumnSums<float>(x) : ColumnSums<double>(x);
         AddSums(b, sums.Row<double>(0)[..(int)x.Columns]);
     }

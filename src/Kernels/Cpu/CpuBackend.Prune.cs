@@ -10,20 +10,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void AddSaliency(Tensor scores, Tensor w, Tensor? g, Tensor? h, Saliency saliency, bool columns)
     {
-        DType dtype = w.DType == DType.BF16 ? DType.F32 : w.DType;
-        Check.That(
-            dtype is DType.F32 or DType.F64 && (g?.DType ?? dtype) == dtype && (h?.DType ?? dtype) == dtype,
-            Op.AddSaliency, "w must be F32, F64 or BF16, and g and h must be F64 with an F64, F32 otherwise", w, g, h);
-        Check.SameSize(Op.AddSaliency, w, g ?? w, h ?? w);
-        if (columns)
-        {
-            Check.OneDoublePerColumn(Op.AddSaliency, w, scores);
-        }
-        else
-        {
-            Check.OneDoublePerRow(Op.AddSaliency, w, scores);
-        }
-
+        Check.AddSaliency(scores, w, g, h, saliency, columns);
         switch (w.DType)
         {
             case DType.F32:
@@ -41,8 +28,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void AddSquares(Tensor y, Tensor x, double scale)
     {
-        Check.SameFloats(Op.AddSquares, y, x);
-        Check.SameSize(Op.AddSquares, y, x);
+        Check.AddSquares(y, x);
         if (y.DType == DType.F32)
         {
             AddSquares<float>(y, x, scale);
@@ -56,6 +42,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public unsafe void KeepRows(Tensor x, Tensor kept)
     {
+        Check.Kept(Op.KeepRows, kept);
         Check.Ascending(Op.KeepRows, kept, x.Rows);
         long size = x.DType.Size(), stride = x.RowStride * size;
         ForColumns(kept.Shape.Count, x.Columns, (first, end) =>
@@ -73,6 +60,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void KeepColumns(Tensor x, Tensor kept)
     {
+        Check.Kept(Op.KeepColumns, kept);
         Check.Ascending(Op.KeepColumns, kept, x.Columns);
         switch (x.DType.Size())
         {
@@ -123,8 +111,6 @@ public sealed partial class CpuBackend
         where T : unmanaged
         where TSaliency : struct, ISaliency
     {
-        Check.That(!TSaliency.UsesGradient || g is not null, Op.AddSaliency, "this saliency needs g", w, g, h);
-        Check.That(!TSaliency.UsesSquaredGradient || h is not null, Op.AddSaliency, "this saliency needs h", w, g, h);
         if (!columns)
         {
             ForRows(w.Rows, 4 * w.Columns, (first, end) =>

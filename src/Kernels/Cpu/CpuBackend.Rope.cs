@@ -9,11 +9,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void Rope(Tensor x, Tensor cos, Tensor sin, Tensor positions, int headDim, bool back = false)
     {
-        Check.SameFloats(Op.Rope, x, cos, sin);
-        Check.SameSize(Op.Rope, cos, sin);
-        Check.That(headDim > 0 && x.Columns % headDim == 0, Op.Rope, $"the columns must be heads of {headDim}", x);
-        Check.That(2 * cos.Columns <= headDim, Op.Rope, $"a head of {headDim} must hold two halves of the rotated dimensions", x, cos);
-        Check.OnePerRow(Op.Rope, x, positions);
+        Check.Rope(x, cos, sin, positions, headDim);
         Check.InRange(Op.Rope, positions, 0, cos.Rows);
         if (x.DType == DType.F32)
         {

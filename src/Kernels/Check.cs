@@ -1,10 +1,10 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 
-namespace NativeEngine.Kernels.Cpu;
+namespace NativeEngine.Kernels;
 
 /// <summary>Validates the arguments of an op before its loops start. A message names the op, the rule and every tensor of the call.</summary>
-internal static class Check
+internal static partial class Check
 {
     /// <summary>Throws unless <paramref name="holds"/>.</summary>
     public static void That([DoesNotReturnIf(false)] bool holds, Op op, string rule, params ReadOnlySpan<Tensor?> tensors)
@@ -70,14 +70,13 @@ internal static class Check
     /// <summary>Integers that ascend strictly in 0 .. <paramref name="end"/> - 1.</summary>
     public static void Ascending(Op op, Tensor indices, long end)
     {
-        That(indices.DType == DType.I32 && indices.IsContiguous, op, "the indices must be I32, without gaps", indices);
         InRange(op, indices, 0, end);
         ReadOnlySpan<int> values = indices.AsSpan<int>();
         for (int i = 1; i < values.Length; i++)
         {
             if (values[i] <= values[i - 1])
             {
-                throw new ArgumentException($"{op}: element {i} of {indices} is {values[i]}, not above {values[i - 1]} before it");
+                throw NotAscending(op, indices, i, values[i - 1], values[i]);
             }
         }
     }
@@ -90,10 +89,18 @@ internal static class Check
         {
             if (values[i] < from || values[i] >= end)
             {
-                throw new ArgumentException($"{op}: element {i} of {indices} is {values[i]}, outside {from}..{end - 1}");
+                throw Outside(op, indices, i, values[i], from, end);
             }
         }
     }
+
+    /// <summary>What to throw for an element that breaks <see cref="Ascending"/>.</summary>
+    public static ArgumentException NotAscending(Op op, Tensor indices, long i, int before, int value) =>
+        new($"{op}: element {i} of {indices} is {value}, not above {before} before it");
+
+    /// <summary>What to throw for an element that breaks <see cref="InRange"/>.</summary>
+    public static ArgumentException Outside(Op op, Tensor indices, long i, int value, long from, long end) =>
+        new($"{op}: element {i} of {indices} is {value}, outside {from}..{end - 1}");
 
     [DoesNotReturn]
     private static void Throw(Op op, string rule, ReadOnlySpan<Tensor?> tensors)
