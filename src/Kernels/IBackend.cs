@@ -77,6 +77,9 @@ public interface IBackend : IDisposable
     /// <summary>Memory for a tensor, not cleared; <see cref="Tensor.Dispose"/> gives it back to the pool.</summary>
     Tensor Alloc(DType dtype, Shape shape);
 
+    /// <summary>Bytes of memory that the device has for this process.</summary>
+    long MemoryBytes { get; }
+
     /// <summary>Largest number of bytes that were allocated at once.</summary>
     long PeakBytes { get; }
 

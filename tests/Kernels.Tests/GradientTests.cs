@@ -48,7 +48,7 @@ public sealed class GradientTests
         for (int input = 0; input < test.Variables; input++)
         {
             double[] expected = [.. Enumerable.Range(0, (int)inputs[input].Shape.Count).Select(i => Difference(inputs[input], i))];
-            OpParityTests.AssertClose($"{name}, input {input}", expected, OpArena.Values(gradients[input]), Tolerances.FiniteDifference);
+            OpArena.AssertClose($"{name}, input {input}", expected, OpArena.Values(gradients[input]), Tolerances.FiniteDifference);
         }
     }
 

@@ -36,6 +36,9 @@ internal sealed class OpArena : IDisposable
 
     public Tensor[] Tensors { get; }
 
+    /// <summary>The memory of each tensor: its gaps and a guard row are in it.</summary>
+    public IReadOnlyList<Tensor> Owners => owners;
+
     /// <summary>The elements of a tensor as doubles, without the gaps.</summary>
     public static double[] Values(Tensor tensor)
     {
@@ -98,6 +101,35 @@ internal sealed class OpArena : IDisposable
                 }
             }
         }
+    }
+
+    /// <summary>
+    /// Fails when the normalised mean squared error is above <paramref name="bound"/>. Infinities must be equal; where only zeros are
+    /// expected, the error is measured as if they were ones.
+    /// </summary>
+    public static void AssertClose(string name, double[] expected, double[] actual, double bound)
+    {
+        double error = 0, norm = 0;
+        int worst = 0;
+        for (int i = 0; i < expected.Length; i++)
+        {
+            if (double.IsInfinity(expected[i]) && actual[i] == expected[i])
+            {
+                continue;
+            }
+
+            if (!double.IsFinite(actual[i] - expected[i]))
+            {
+                Assert.Fail($"{name}: element {i} is {actual[i]:R}, expected {expected[i]:R}");
+            }
+
+            error += Math.Pow(actual[i] - expected[i], 2);
+            norm += Math.Pow(expected[i], 2);
+            worst = Math.Abs(actual[i] - expected[i]) > Math.Abs(actual[worst] - expected[worst]) ? i : worst;
+        }
+
+        double nmse = error / (norm == 0 ? expected.Length : norm);
+        Assert.True(nmse <= bound, $"{name}: NMSE {nmse:E2} of {bound:E2}; worst at {worst}: {actual[worst]:R}, expected {expected[worst]:R}");
     }
 
     public void Dispose() => owners.ForEach(owner => owner.Dispose());

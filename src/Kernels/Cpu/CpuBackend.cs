@@ -28,6 +28,9 @@ public sealed partial class CpuBackend : IBackend
     /// <inheritdoc/>
     public bool IsHost => true;
 
+    /// <inheritdoc/>
+    public long MemoryBytes => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+
     /// <summary>Threads that work.</summary>
     public int Threads => team.Threads;
 

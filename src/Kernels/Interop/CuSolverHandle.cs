@@ -39,15 +39,16 @@ internal sealed unsafe class CuSolverHandle : CudaHandle
         nuint device, host;
         Gate.Check(
             cusolverDnXsyevd_bufferSize(
-                handle, parameters, Vectors, CUBLAS_FILL_MODE_LOWER, n, F64, a.Address, a.Stride, F64, values, F64, &device, &host),
+                handle, parameters, Vectors, CUBLAS_FILL_MODE_UPPER, n, F64, a.Address, a.Stride, F64, values, F64, &device, &host),
             $"n {n}");
         return new((long)device, (long)host);
     }
 
-    /// <summary>Eigenvalues of the symmetric matrix in the lower triangle of <paramref name="a"/>, ascending; a becomes the eigenvectors, as columns.</summary>
+    /// <summary>Eigenvalues of the symmetric matrix in the upper triangle of <paramref name="a"/>, which is the lower one in row-major order, ascending;
+    /// a becomes the eigenvectors, as columns.</summary>
     public void SymEig(DeviceMatrix a, nint values, long n, nint device, nint host, SolverWorkspace workspace, nint info) => Gate.Check(
         cusolverDnXsyevd(
-            handle, parameters, Vectors, CUBLAS_FILL_MODE_LOWER, n, F64, a.Address, a.Stride, F64, values, F64,
+            handle, parameters, Vectors, CUBLAS_FILL_MODE_UPPER, n, F64, a.Address, a.Stride, F64, values, F64,
             device, (nuint)workspace.DeviceBytes, (void*)host, (nuint)workspace.HostBytes, info),
         $"n {n}");
 

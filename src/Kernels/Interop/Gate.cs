@@ -33,7 +33,7 @@ internal readonly struct Gate
         if (caller.Context is { } context)
         {
             // Every time: the thread may be another than last time, and the host process may use CUDA as well.
-            gate.Check(context.SetCurrent(), nameof(Cuda.cuCtxSetCurrent));
+            gate.Check(context.SetCurrent(), nameof(Native.Cuda.cuCtxSetCurrent));
         }
 
         return gate;
@@ -106,7 +106,7 @@ internal readonly struct Gate
     private static unsafe string FreeMemory()
     {
         nuint free, total;
-        return Failed(Cuda.cuMemGetInfo_v2(&free, &total))
+        return Failed(Native.Cuda.cuMemGetInfo_v2(&free, &total))
             ? "free memory unknown"
             : string.Create(CultureInfo.InvariantCulture, $"{free:N0} of {total:N0} bytes free on the device");
     }

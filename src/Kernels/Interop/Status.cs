@@ -115,7 +115,7 @@ internal readonly record struct Status(int Value, string Name, string? Text, Ver
         }
 
         byte* text = null;
-        CUresult found = name ? Cuda.cuGetErrorName(status, &text) : Cuda.cuGetErrorString(status, &text);
+        CUresult found = name ? Native.Cuda.cuGetErrorName(status, &text) : Native.Cuda.cuGetErrorString(status, &text);
         return found == CUDA_SUCCESS ? Marshal.PtrToStringUTF8((nint)text) : null;
     }
 }

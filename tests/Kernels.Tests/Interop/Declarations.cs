@@ -12,7 +12,7 @@ internal static class Declarations
     /// <summary>The toolkits whose headers and libraries were read.</summary>
     public static readonly string[] Toolkits = ["12.1", "12.9", "13.0"];
 
-    private static readonly Type[] Types = [.. typeof(Cuda).Assembly.GetTypes().Where(type => type.Namespace == typeof(Cuda).Namespace && !type.IsNested)];
+    private static readonly Type[] Types = [.. typeof(Nvrtc).Assembly.GetTypes().Where(type => type.Namespace == typeof(Nvrtc).Namespace && !type.IsNested)];
 
     /// <summary>Every imported function.</summary>
     public static IReadOnlyList<MethodInfo> Imports { get; } =

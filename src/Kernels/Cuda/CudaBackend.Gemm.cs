@@ -1,0 +1,68 @@
+using NativeEngine.Kernels.Interop;
+
+namespace NativeEngine.Kernels.Cuda;
+
+public sealed partial class CudaBackend
+{
+    private const long WidenedElements = 16 << 20; // of a stored weight that is converted for a product
+    private const long GramRows = 2048; // whose products are summed in F32
+
+    private static readonly KernelPrototype GramKernel = new("gram_update(double* h, int ldh, const acc* c, int ldc, int n)");
+
+    /// <inheritdoc/>
+    public void Gemm(Tensor c, Tensor a, Tensor b, bool transposeA = false, bool transposeB = false, double alpha = 1, double beta = 0)
+    {
+        (long batch, long m, long n, long k) = Check.Gemm(c, a, b, transposeA, transposeB);
+        if (b.DType == c.DType)
+        {
+            Multiply(c, a, b, transposeA, transposeB, (batch, m, n, k), alpha, beta);
+            return;
+        }
+
+        // cuBLAS multiplies factors of one type. A stored weight is widened by parts, each of which makes some columns of c.
+        long columns = batch > 1 ? n : Math.Clamp(WidenedElements / Math.Max(k, 1), 1, Math.Max(n, 1));
+        for (long from = 0; from < n; from += columns)
+        {
+            long count = Math.Min(columns, n - from);
+            Tensor part = batch > 1 ? b : transposeB ? b.RowRange(from, count) : b.ColumnRange(from, count);
+            using Tensor wide = Alloc(c.DType, part.Shape);
+            Copy(wide, part);
+            Multiply(batch > 1 ? c : c.ColumnRange(from, count), a, wide, transposeA, transposeB, (batch, m, count, k), alpha, beta);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Gram(Tensor h, Tensor x)
+    {
+        Check.Gram(h, x);
+        long d = x.Columns;
+        using Tensor product = Alloc(DType.F32, new Shape(d, d));
+        for (long from = 0; from < x.Rows; from += GramRows)
+        {
+            Tensor part = x.RowRange(from, Math.Min(GramRows, x.Rows - from));
+            Multiply(product, part, part, transposeA: true, transposeB: false, (1, d, d, part.Rows), 1, 0);
+            Launch(DType.F32, GramKernel, grids.Tiles(d, d), h, h.RowStride, product, product.RowStride, d);
+        }
+    }
+
+    /// <summary>A row-major matrix is its transpose in column-major order, so that c^T = op(b)^T op(a)^T is what cuBLAS is asked for.</summary>
+    private void Multiply(
+        Tensor c, Tensor a, Tensor b, bool transposeA, bool transposeB, (long Batch, long M, long N, long K) sizes, double alpha, double beta)
+    {
+        (long batch, long m, long n, long k) = sizes;
+        if (batch == 0 || m == 0 || n == 0)
+        {
+            return;
+        }
+
+        if (k == 0)
+        {
+            throw new ArgumentException($"Gemm: {c} = {a} x {b}: nothing to sum");
+        }
+
+        products.Gemm(
+            Matrix(c, m), Matrix(b, transposeB ? n : k), Matrix(a, transposeA ? k : m), transposeB, transposeA, n, m, k, alpha, beta, checked((int)batch));
+    }
+
+    private static DeviceMatrix Matrix(Tensor t, long rows = 0) => new(t.Address, t.DType, t.RowStride, rows * t.RowStride);
+}

@@ -1,0 +1,75 @@
+using System.Runtime.InteropServices;
+using NativeEngine.Kernels.Interop;
+
+namespace NativeEngine.Kernels.Cuda;
+
+public sealed partial class CudaBackend
+{
+    /// <inheritdoc/>
+    public void SymEig(Tensor values, Tensor vectors, Tensor a)
+    {
+        Check.SymEig(values, vectors, a);
+        long n = a.Rows;
+        if (n == 0)
+        {
+            return;
+        }
+
+        DeviceMatrix matrix = Matrix(a);
+        Factorise(Op.SymEig, solver.SymEigWorkspace(matrix, values.Address, n), (device, host, space, info) =>
+            solver.SymEig(matrix, values.Address, n, device, host, space, info));
+        if (!AllFinite(values))
+        {
+            throw new EngineException("NE10101", $"SymEig: the matrix ({n}, {n}) holds NaN or infinity")
+            {
+                Hint = "the model overflows on this text: check its weights with eval perplexity",
+            };
+        }
+
+        if (vectors.Address != a.Address)
+        {
+            Copy(vectors, a); // the columns of a column-major matrix are the rows of a row-major one
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Qr(Tensor q, Tensor a)
+    {
+        Check.Qr(q, a);
+        long n = a.Rows;
+        if (n == 0)
+        {
+            return;
+        }
+
+        using Tensor columns = Alloc(DType.F64, a.Shape), tau = Alloc(DType.F64, new Shape(n));
+        Transpose(columns, a);
+        DeviceMatrix matrix = Matrix(columns);
+        Factorise(Op.Qr, solver.QrWorkspace(matrix, tau.Address, n), (device, host, space, info) =>
+            solver.Qr(matrix, tau.Address, n, device, host, space, info));
+        Transpose(q, columns);
+    }
+
+    /// <summary>Runs a factorisation in the scratch memory that it asks for, waits for it, and throws where it does not exist.</summary>
+    private unsafe void Factorise(Op op, SolverWorkspace space, Action<nint, nint, SolverWorkspace, nint> run)
+    {
+        using Tensor info = Alloc(DType.I32, new Shape(1)), device = Alloc(DType.F64, new Shape((space.DeviceBytes + sizeof(double) - 1) / sizeof(double)));
+        void* host = NativeMemory.Alloc((nuint)space.HostBytes);
+        try
+        {
+            run(device.Address, (nint)host, space, info.Address);
+            int status = this.Download<int>(info)[0];
+            if (status != 0)
+            {
+                throw new EngineException("NE10102", $"{op}: no convergence, cuSOLVER reports {status}")
+                {
+                    Hint = "more calibration text gives a better conditioned matrix",
+                };
+            }
+        }
+        finally
+        {
+            NativeMemory.Free(host);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+using System.Numerics;
+using NativeEngine.Kernels.Interop;
+
+namespace NativeEngine.Kernels.Cuda;
+
+/// <summary>
+/// Products by cuBLASLt, column-major. The descriptors of a shape and its algorithm are made once: asking again costs more than a small product.
+/// What cuBLASLt has no algorithm for goes to cuBLAS.
+/// </summary>
+internal sealed class Products : IDisposable
+{
+    private const long WorkspaceBytes = 32 << 20; // what cuBLAS recommends for Hopper; older devices use less of it
+    private const int LargestAlignment = 8; // as a power of two
+
+    private readonly CudaStream stream;
+    private readonly DeviceMemory workspace;
+    private readonly CuBlasLtHandle lt;
+    private readonly CuBlasHandle blas;
+    private readonly Dictionary<Product, Plan> plans = [];
+
+    /// <summary>Runs on <paramref name="stream"/>.</summary>
+    public Products(CudaContext context, CudaStream stream)
+    {
+        this.stream = stream;
+        workspace = new DeviceMemory(context, WorkspaceBytes);
+        lt = new CuBlasLtHandle(context);
+        blas = new CuBlasHandle(stream, workspace);
+    }
+
+    /// <summary>c = alpha op(a) op(b) + beta c, for every matrix of a batch; op transposes where asked. (m,n) (m,k) (k,n)</summary>
+    public void Gemm(
+        DeviceMatrix c, DeviceMatrix a, DeviceMatrix b, bool transposeA, bool transposeB, long m, long n, long k, double alpha, double beta, int batch)
+    {
+        // Addresses are not part of a shape, but how they are aligned is.
+        var product = new Product(At(c), At(a), At(b), transposeA, transposeB, m, n, k, batch);
+        if (!plans.TryGetValue(product, out Plan? plan))
+        {
+            plan = plans[product] = new Plan(lt, product);
+        }
+
+        if (plan.Algorithm is { } algorithm)
+        {
+            MatmulOperand result = new(c.Address, plan.C);
+            lt.Matmul(stream, plan.Description, result, new(a.Address, plan.A), new(b.Address, plan.B), result, alpha, beta, algorithm, workspace);
+        }
+        else
+        {
+            blas.Gemm(c, a, b, transposeA, transposeB, m, n, k, alpha, beta, batch);
+        }
+
+        static DeviceMatrix At(DeviceMatrix matrix) => matrix with { Address = Alignment(matrix.Address) };
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (Plan plan in plans.Values)
+        {
+            plan.Dispose();
+        }
+
+        blas.Dispose();
+        lt.Dispose();
+        workspace.Dispose();
+    }
+
+    /// <summary>The largest power of two up to 256 that divides an address.</summary>
+    private static nint Alignment(nint address) => (nint)1 << Math.Min(LargestAlignment, BitOperations.TrailingZeroCount(address));
+
+    /// <summary>What an algorithm is chosen by; the matrices have their alignments as addresses.</summary>
+    private readonly record struct Product(
+        DeviceMatrix C, DeviceMatrix A, DeviceMatrix B, bool TransposeA, bool TransposeB, long M, long N, long K, int Batch);
+
+    private sealed class Plan : IDisposable
+    {
+        public Plan(CuBlasLtHandle lt, Product p)
+        {
+            Description = new MatmulDescriptor(lt, p.C.DType, p.TransposeA, p.TransposeB);
+            C = new MatrixLayout(lt, p.C, p.M, p.N, p.Batch);
+            A = new MatrixLayout(lt, p.A, p.TransposeA ? p.K : p.M, p.TransposeA ? p.M : p.K, p.Batch);
+            B = new MatrixLayout(lt, p.B, p.TransposeB ? p.N : p.K, p.TransposeB ? p.K : p.N, p.Batch);
+            using var preference = new MatmulPreference(lt, WorkspaceBytes, (uint)p.A.Address, (uint)p.B.Address, (uint)p.C.Address, (uint)p.C.Address);
+            Algorithm = lt.Choose(Description, A, B, C, C, preference);
+        }
+
+        public MatmulDescriptor Description { get; }
+
+        public MatrixLayout C { get; }
+
+        public MatrixLayout A { get; }
+
+        public MatrixLayout B { get; }
+
+        public MatmulAlgorithm? Algorithm { get; }
+
+        public void Dispose()
+        {
+            Description.Dispose();
+            C.Dispose();
+            A.Dispose();
+            B.Dispose();
+        }
+    }
+}

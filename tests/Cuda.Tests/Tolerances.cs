@@ -1,0 +1,22 @@
+using NativeEngine.Kernels;
+
+namespace NativeEngine.Cuda.Tests;
+
+/// <summary>Tolerances of this assembly.</summary>
+internal static class Tolerances
+{
+    /// <summary>Eigenvalues and orthogonality, relative to the largest: cuSOLVER, or the double's Jacobi rotations.</summary>
+    public const double Factorisation = 1e-12;
+
+    /// <summary>Sums of products in F32, relative to the largest element: blocks of <see cref="Op.Gram"/>, products.</summary>
+    public const double Product = 2e-6;
+
+    /// <summary>Log-probabilities of a forward in F32, absolute: both devices round every op.</summary>
+    public const double LogProb = 2e-4;
+
+    /// <summary>
+    /// Of the op table. Where one element makes a whole row, the gradient of a norm cancels down to its eps; the CPU sums that in F64, a GPU in F32.
+    /// </summary>
+    public static double Nmse(Op op, DType dtype) =>
+        dtype == DType.F32 && op is Op.RmsNormBackward or Op.LayerNormBackward ? 1e-12 : Kernels.Tests.Tolerances.Nmse(op, dtype);
+}
