@@ -1,6 +1,8 @@
 using System.Diagnostics;
+using System.Globalization;
 using NativeEngine.Kernels;
 using NativeEngine.Kernels.Cpu;
+using NativeEngine.Kernels.Cuda;
 
 namespace NativeEngine;
 
@@ -11,21 +13,10 @@ public sealed class Session : IDisposable
     private string? phase;
     private long phaseStart;
 
-    /// <summary>Opens <paramref name="device"/> ("cpu"; null picks the best one) with <paramref name="threads"/> threads (0 = all).</summary>
+    /// <summary>Opens <paramref name="device"/> ("cpu", "cuda" or "cuda:n"; null picks a GPU where there is one);
+    /// the CPU has <paramref name="threads"/> threads (0 = all).</summary>
     public Session(string? device = null, int threads = 0, IReporter? reporter = null, CancellationToken cancel = default)
     {
-        if (device is not (null or "cpu"))
-        {
-            string why = CudaProbe.Run() is { Devices.Count: 0, Problem: { } problem } ? problem : "this build has no CUDA back-end";
-            throw new EngineException("NE8001", $"device '{device}' is not usable: {why}")
-            {
-                Key = "--device",
-                Found = device,
-                Expected = "cpu",
-                Hint = "run with --device cpu",
-            };
-        }
-
         Reporter = reporter ?? SilentReporter.Instance;
         if (threads > Environment.ProcessorCount)
         {
@@ -34,7 +25,8 @@ public sealed class Session : IDisposable
             threads = Environment.ProcessorCount;
         }
 
-        Backend = new CpuBackend(threads);
+        Backend = Open(device, threads);
+        (WeightMemory, ActivationMemory) = (Backend.MemoryBytes / 2, Backend.MemoryBytes / 4);
         Cancel = cancel;
     }
 
@@ -47,11 +39,11 @@ public sealed class Session : IDisposable
     /// <summary>Observed between layers and between batches.</summary>
     public CancellationToken Cancel { get; }
 
-    /// <summary>A model whose weights need more bytes than this is read from disk layer by layer, again for every pass. Default: half of the memory.</summary>
-    public long WeightMemory { get; init; } = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2;
+    /// <summary>A model whose weights need more bytes than this is read from disk layer by layer, again for every pass. Default: half of the device's memory.</summary>
+    public long WeightMemory { get; init; }
 
-    /// <summary>Bytes for activations that a backward would otherwise compute again. Default: a quarter of the memory.</summary>
-    public long ActivationMemory { get; set; } = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4;
+    /// <summary>Bytes for activations that a backward would otherwise compute again. Default: a quarter of the device's memory.</summary>
+    public long ActivationMemory { get; set; }
 
     /// <summary>Seconds spent in each phase so far, in the order in which they first began.</summary>
     public IReadOnlyDictionary<string, double> Phases
@@ -86,4 +78,31 @@ public sealed class Session : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => Backend.Dispose();
+
+    private static IBackend Open(string? device, int threads)
+    {
+        if (device == "cpu")
+        {
+            return new CpuBackend(threads);
+        }
+
+        CudaProbe cuda = CudaProbe.Run();
+        if (device is null && cuda.Devices.Count == 0)
+        {
+            return new CpuBackend(threads);
+        }
+
+        // A GPU that cannot be used is not passed over in silence: nobody would know why it is slow.
+        device ??= "cuda";
+        return cuda.Problem is null ? new CudaBackend(Ordinal(device)) : throw new EngineException("NE8001", $"device '{device}' is not usable: {cuda.Problem}")
+        {
+            Key = "--device",
+            Found = device,
+            Expected = "cpu",
+            Hint = "run with --device cpu",
+        };
+    }
+
+    /// <summary>n of "cuda:n", 0 of "cuda".</summary>
+    private static int Ordinal(string device) => int.Parse(device.Split(':') is [_, string n] ? n : "0", CultureInfo.InvariantCulture);
 }

@@ -43,7 +43,9 @@ internal static class Checks
             device.Name,
             $"{device.Model}, compute capability {device.ComputeCapability}, {Format.Bytes(device.MemoryBytes)}, "
                 + (device.FreeBytes is { } free ? $"{Format.Bytes(free)} free" : $"not usable: {device.Problem}"))),
-        new("cuda", $"not part of this build: CPU only; {probe.Problem ?? "driver, libraries and device are usable"}"),
+        probe.Problem is null || probe.Devices.Count == 0
+            ? new("cuda", probe.Problem ?? "usable")
+            : new("cuda", probe.Problem, Ok: false, "every verb needs --device cpu until this is mended"),
     ];
 
     // Without ICU, Normalize returns its input and says nothing: tokens would be wrong without an error.

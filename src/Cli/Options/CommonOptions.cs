@@ -91,12 +91,12 @@ internal sealed class CommonOptions
     public Session Open(ParseResult parse, IReporter reporter, CancellationToken cancel)
     {
         string? device = parse.GetValue(Device);
-        if (parse.GetValue(Dtype) is { } dtype and not DType.F32 && device is null or "cpu")
+        if (parse.GetValue(Dtype) is { } dtype and not DType.F32)
         {
-            throw Unsupported.Value("--dtype", dtype == DType.BF16 ? "bf16" : "fp16", "fp32", "the cpu computes in fp32; --store chooses what OUT holds");
+            throw Unsupported.Value("--dtype", dtype == DType.BF16 ? "bf16" : "fp16", "fp32", "every device computes in fp32; --store chooses what OUT holds");
         }
 
-        Session session = new(device, parse.GetValue(Threads) ?? 0, reporter, cancel);
+        Session session = new(Computes ? device : device ?? "cpu", parse.GetValue(Threads) ?? 0, reporter, cancel);
         if (Backpropagates && parse.GetValue(ActivationMemory) is { } limit)
         {
             session.ActivationMemory = limit.Bytes;

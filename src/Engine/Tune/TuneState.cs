@@ -24,7 +24,7 @@ public sealed class TuneState(AdapterSet adapters) : IDisposable
     public static TuneState Initial(IBackend backend, ModelSpec spec, LoraConfig config, IReadOnlyCollection<Role> roles, long seed)
     {
         long bytes = Copies * sizeof(float) * config.Rank * AdapterSet.Targets(spec, roles).Sum(p => p.Shape[0] + p.Shape[1]);
-        long memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        long memory = backend.MemoryBytes;
         return bytes <= memory ? new TuneState(AdapterSet.Initial(backend, spec, config, roles, seed)) : throw new EngineException("NE7003", "out of memory for the adapters, their gradients and the optimiser")
         {
             Key = "--rank",

@@ -35,7 +35,7 @@ public sealed class PerplexityTests
     public void Text_under_each_protocol_gives_the_recorded_value(string model, string key, PerplexityProtocol protocol, string text)
     {
         JsonElement golden = Golden.Json("eval", model, "ppl.json"), expected = golden.GetProperty("protocols").GetProperty(key);
-        using var session = new Session(threads: 2);
+        using var session = new Session("cpu", threads: 2);
         PerplexityResult result = Verbs.Perplexity(session, new PerplexityOptions(
             Golden.Model(model), new TextSource(Shared.Path("data", text), StripRows: text.StartsWith("ptb", StringComparison.Ordinal)))
         {
@@ -55,7 +55,7 @@ public sealed class PerplexityTests
         string tokens = model switch { "tiny-llama" => "spm", _ => model["tiny-".Length..] };
         int[] ids = Golden.Tensors("eval", "tokens", tokens + ".safetensors").Ints("ptb_test_space");
         double[] expected = Golden.Tensors("eval", model, "ppl_window_nll.safetensors").Doubles("sparsegpt_ptb_test_256");
-        using var session = new Session(threads: 2);
+        using var session = new Session("cpu", threads: 2);
         using CausalModel opened = CausalModel.Open(session.Backend, Golden.Model(model));
         var windows = new TokenWindows(ids[..(Windows * 256)], null, Windows, 256);
         IReadOnlyList<PerplexityEvaluation.WindowNll> nll = new PerplexityEvaluation(session, opened).Measure(windows, 8, null);
@@ -71,15 +71,15 @@ public sealed class PerplexityTests
         PerplexityResult Run(Session session) => Verbs.Perplexity(session, new PerplexityOptions(
             Golden.Model("tiny-opt"), new TextSource(Shared.Path("golden", "slicegpt", "tokens-opt.safetensors") + ":eval_ids"))
         { MaxChunks = 20, Batch = 3 });
-        using var resident = new Session(threads: 2);
-        using var streamed = new Session(threads: 1) { WeightMemory = 0 };
+        using var resident = new Session("cpu", threads: 2);
+        using var streamed = new Session("cpu", threads: 1) { WeightMemory = 0 };
         Assert.Equal(Run(resident).MeanNll, Run(streamed).MeanNll);
     }
 
     [SkippableFact]
     public void A_target_that_is_the_pad_id_does_not_count()
     {
-        using var session = new Session(threads: 1);
+        using var session = new Session("cpu", threads: 1);
         using CausalModel model = CausalModel.Open(session.Backend, Golden.Model("tiny-opt"));
         int pad = PerplexityEvaluation.IgnoredId(model.Spec.Ids, PerplexityProtocol.SliceGpt)!.Value;
         var windows = new TokenWindows([5, 6, pad, 7], null, 1, 4);
@@ -93,7 +93,7 @@ public sealed class PerplexityTests
     {
         string text = Path.GetTempFileName() + ".txt";
         File.WriteAllText(text, "Too short.\n");
-        using var session = new Session(threads: 1);
+        using var session = new Session("cpu", threads: 1);
         EngineException e = Assert.Throws<EngineException>(() => Verbs.Perplexity(session, new PerplexityOptions(Golden.Model("tiny-llama"), new TextSource(text)) { SeqLen = 256 }));
         Assert.Equal(ExitCode.InvalidInput, e.Exit);
         Assert.Contains("a window needs 256", e.Message, StringComparison.Ordinal);

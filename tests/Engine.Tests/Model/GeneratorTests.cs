@@ -23,7 +23,7 @@ public sealed class GeneratorTests
     public void Generation_stops_at_the_end_of_text(string name)
     {
         JsonElement golden = Golden.Json("generate", name, "generate.json");
-        using var session = new Session(threads: 2);
+        using var session = new Session("cpu", threads: 2);
         using CausalModel model = CausalModel.Open(session.Backend, Golden.Model(name));
         using var generator = new Generator(session, model);
         foreach ((JsonElement prompt, JsonElement expected) in golden.GetProperty("prompts").EnumerateArray().Zip(golden.GetProperty("eos_greedy").EnumerateArray()))
@@ -37,7 +37,7 @@ public sealed class GeneratorTests
     [SkippableFact]
     public void The_cache_ends_where_the_positions_end()
     {
-        using var session = new Session(threads: 2);
+        using var session = new Session("cpu", threads: 2);
         using CausalModel model = CausalModel.Open(session.Backend, Golden.Model("tiny-llama"));
         using var generator = new Generator(session, model);
         int[] prompt = [.. Enumerable.Range(5, model.Spec.MaxPositions - 3)];
@@ -49,7 +49,7 @@ public sealed class GeneratorTests
     private static void Compare(string name, string key, double penalty)
     {
         JsonElement golden = Golden.Json("generate", name, "generate.json");
-        using var session = new Session(threads: 2);
+        using var session = new Session("cpu", threads: 2);
         using CausalModel model = CausalModel.Open(session.Backend, Golden.Model(name));
         using var generator = new Generator(session, model);
         JsonElement prompts = golden.GetProperty("prompts"), answers = golden.GetProperty(key);

@@ -13,7 +13,7 @@ internal sealed class GradientRun : IDisposable
 
     public GradientRun(string folder, DType dtype = DType.F32, int threads = 2, long weightMemory = long.MaxValue)
     {
-        session = new Session(threads: threads);
+        session = new Session("cpu", threads: threads);
         this.dtype = dtype;
         Model = CausalModel.Open(session.Backend, folder, dtype, weightMemory);
     }

@@ -15,7 +15,7 @@ namespace NativeEngine.Tests;
 public sealed class PeftTests : IDisposable
 {
     private readonly TemporaryFolder folder = new();
-    private readonly Session session = new(threads: 2);
+    private readonly Session session = new("cpu", threads: 2);
 
     public void Dispose()
     {

@@ -23,7 +23,7 @@ public sealed class TransformersTests
     {
         string file = Shared.Path("golden", "slicegpt", $"tokens-{tokens}.safetensors");
         string output = Path.Combine(Path.GetTempPath(), "ne-export-" + Guid.NewGuid().ToString("N"));
-        using var session = new Session(threads: 2);
+        using var session = new Session("cpu", threads: 2);
         try
         {
             Verbs.Export(session, new ExportOptions(Golden.Model(name), output) { Store = store });
@@ -48,7 +48,7 @@ public sealed class TransformersTests
         int[] gone = [0, 3, 100, 101];
         PrunePlan plan = new(spec, [new(-1, StructureKind.Layers, [1]), .. Enumerable.Range(0, spec.Layers.Count).Select(l => new PrunedGroup(l, StructureKind.Channels, gone))]);
         using PrunedRun run = new(Golden.Model(name), plan);
-        using var session = new Session(threads: 2);
+        using var session = new Session("cpu", threads: 2);
         AssertSame(session, run.Folder, Shared.Path("golden", "slicegpt", $"tokens-{tokens}.safetensors"));
     }
 

@@ -48,7 +48,7 @@ public sealed class BlockInfluenceTests
 
     private static double[] Measure(string model, TokenWindows windows, int batch, long weightMemory = long.MaxValue)
     {
-        using var session = new Session(threads: 2);
+        using var session = new Session("cpu", threads: 2);
         using CausalModel opened = CausalModel.Open(session.Backend, Golden.Model(model), DType.F32, weightMemory);
         return new BlockInfluence(session, opened).Measure(windows, batch);
     }

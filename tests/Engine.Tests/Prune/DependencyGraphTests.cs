@@ -122,7 +122,7 @@ public sealed class DependencyGraphTests
     [SkippableFact]
     public void The_verb_lists_roots_and_members()
     {
-        using var session = new Session(threads: 1);
+        using var session = new Session("cpu", threads: 1);
         GroupsResult blocks = Verbs.Groups(session, new GroupsOptions(Golden.Model("tiny-llama3"))), channel = Verbs.Groups(session, new GroupsOptions(Golden.Model("tiny-llama3"), PruneScope.Channel));
         Assert.Equal(2 * 6, blocks.Groups.Count);
         Assert.Equal(("model.layers.0.self_attn.k_proj", "out", 64), (blocks.Groups[0].Root, blocks.Groups[0].Members[0].Dimension, blocks.Groups[0].Members[0].Size));

@@ -18,7 +18,7 @@ internal sealed class PruneRun : IDisposable
 
     public PruneRun(string name, long activationMemory = long.MaxValue)
     {
-        session = new Session(threads: 2) { ActivationMemory = activationMemory };
+        session = new Session("cpu", threads: 2) { ActivationMemory = activationMemory };
         tokens = name switch { "tiny-llama" => "spm_slow", "tiny-llama3" => "llama3", _ => throw new ArgumentException(name, nameof(name)) };
         Model = CausalModel.Open(session.Backend, Golden.Model(name));
     }

@@ -14,7 +14,7 @@ public sealed class PruneVerbTests : IDisposable
     private static readonly string Sample = Path.Combine(Shared.Root, "samples", "sample-llama");
     private static readonly TextSource Text = new(Path.Combine(Shared.Root, "samples", "wikitext-2-valid-excerpt.txt"));
     private readonly TemporaryFolder folder = new();
-    private readonly Session session = new(threads: 2);
+    private readonly Session session = new("cpu", threads: 2);
 
     public void Dispose()
     {
@@ -137,7 +137,7 @@ public sealed class PruneVerbTests : IDisposable
     [Fact]
     public void A_model_that_is_read_layer_by_layer_gives_the_same_plan()
     {
-        using var streaming = new Session(threads: 1) { WeightMemory = 0, ActivationMemory = 0 };
+        using var streaming = new Session("cpu", threads: 1) { WeightMemory = 0, ActivationMemory = 0 };
         PruneOptions options = Options(null) with { Plan = folder["plan.json"], Taylor = TaylorOrder.ParamMix, Iterations = 2 };
         PruneResult resident = Verbs.Prune(session, options), streamed = Verbs.Prune(streaming, options);
         Assert.Equal(resident.Groups.SelectMany(g => g.Pruned), streamed.Groups.SelectMany(g => g.Pruned));

@@ -10,7 +10,7 @@ namespace NativeEngine.Tests;
 /// <summary>A plan carried out: every tensor cut to what it keeps, written to a temporary folder in F32 and read back.</summary>
 internal sealed class PrunedRun : IDisposable
 {
-    private readonly Session session = new(threads: 2);
+    private readonly Session session = new("cpu", threads: 2);
 
     public PrunedRun(string model, PrunePlan plan)
     {

@@ -16,7 +16,7 @@ public sealed class SampleModelTests : IDisposable
     [Fact]
     public void The_quarter_slice_of_README_has_its_size_and_perplexity()
     {
-        using var session = new Session(threads: 2);
+        using var session = new Session("cpu", threads: 2);
         SliceResult result = Verbs.Slice(session, new SliceOptions(Model, Out("sliced"), Valid) { Eval = Test });
         Assert.Equal((5_261_568, 4_557_824), (result.ParametersBefore, result.ParametersAfter));
         Golden.Close(69.89, result.Perplexity!.Dense!.Value, Tolerances.ReadmePerplexity, 0, "dense");
@@ -27,7 +27,7 @@ public sealed class SampleModelTests : IDisposable
     [Fact]
     public void A_sliced_folder_serves_every_verb()
     {
-        using var session = new Session(threads: 2);
+        using var session = new Session("cpu", threads: 2);
         Slice(session, "sliced");
         InspectResult inspected = Verbs.Inspect(session, Out("sliced"));
         Assert.Equal(4_557_824, inspected.Parameters);
@@ -46,7 +46,7 @@ public sealed class SampleModelTests : IDisposable
     {
         foreach (int threads in (int[])[1, 3])
         {
-            using var session = new Session(threads: threads);
+            using var session = new Session("cpu", threads: threads);
             Slice(session, $"sliced{threads}");
         }
 
@@ -56,7 +56,7 @@ public sealed class SampleModelTests : IDisposable
     [Fact]
     public void No_verb_keeps_memory_when_it_ends()
     {
-        using var session = new Session(threads: 2);
+        using var session = new Session("cpu", threads: 2);
         Slice(session, "sliced");
         Perplexity(session, "sliced");
         Verbs.Generate(session, new GenerateOptions(Model) { PromptIds = [1, 2, 3], MaxNewTokens = 3 });
@@ -68,7 +68,7 @@ public sealed class SampleModelTests : IDisposable
     public void A_cancelled_slice_leaves_nothing_behind()
     {
         using var cancel = new CancellationTokenSource();
-        using var session = new Session(threads: 2, reporter: new CancelAtFirstStep(cancel), cancel: cancel.Token);
+        using var session = new Session("cpu", threads: 2, reporter: new CancelAtFirstStep(cancel), cancel: cancel.Token);
         Assert.Throws<OperationCanceledException>(() => Slice(session, "sliced"));
         Assert.Empty(Directory.EnumerateFileSystemEntries(folder));
     }

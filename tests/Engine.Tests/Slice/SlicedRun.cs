@@ -11,7 +11,7 @@ namespace NativeEngine.Tests;
 /// <summary>One slice of one model, written to a temporary folder in F32 and read back.</summary>
 internal sealed class SlicedRun : IDisposable
 {
-    private readonly Session session = new(threads: 2);
+    private readonly Session session = new("cpu", threads: 2);
     private readonly string folder = Path.Combine(Path.GetTempPath(), "ne-slice-" + Guid.NewGuid().ToString("N"));
 
     public SlicedRun(

@@ -128,7 +128,7 @@ public sealed class ConfigTests
                 weights[7] = value;
             }
         });
-        using var session = new Session(threads: 1);
+        using var session = new Session("cpu", threads: 1);
         EngineException e = Assert.Throws<EngineException>(() => Verbs.Generate(session, new GenerateOptions(model.Folder) { PromptIds = [1, 2] }));
         Assert.Equal(ExitCode.Numerical, e.Exit);
         Assert.Equal(tensor, e.Key);
@@ -144,7 +144,7 @@ public sealed class ConfigTests
                 weights.Fill(3e38f);
             }
         });
-        using var session = new Session(threads: 1);
+        using var session = new Session("cpu", threads: 1);
         EngineException e = Assert.Throws<EngineException>(() => new Evaluate.PerplexityEvaluation(session, CausalModel.Open(session.Backend, model.Folder))
             .Measure(new TokenWindows([1, 2, 3, 4], null, 1, 4), 1, null));
         Assert.Equal("layer 1", e.Key);

@@ -19,7 +19,7 @@ public sealed class AdapterFolderTests : IDisposable
     private readonly Checkpoint weights = Checkpoint.Open(Model);
     private readonly Session session;
 
-    public AdapterFolderTests() => session = new Session(threads: 1, reporter: notices);
+    public AdapterFolderTests() => session = new Session("cpu", threads: 1, reporter: notices);
 
     public void Dispose()
     {

@@ -23,7 +23,7 @@ public sealed class MutatedInputTests : IDisposable
     {
         string model = Shared.Fixture("llama-mha");
         ModelSpec spec = SpecReader.Read(model);
-        using var session = new Session(threads: 1);
+        using var session = new Session("cpu", threads: 1);
         using Checkpoint weights = Checkpoint.Open(model);
         RandomAdapters.Write(session, spec, weights, folder["a"], new LoraConfig(1, 2), [Role.AttnQ]).Dispose();
         Mutate(folder["a/" + file], () => AdapterFolder.Read(session, folder["a"], spec, weights).Dispose());

@@ -24,7 +24,7 @@ public sealed class TrainerTests
         double lossRtol = json.GetProperty("rtol_loss").GetDouble(), normRtol = json.GetProperty("rtol_norm").GetDouble(), pplRtol = json.GetProperty("rtol_ppl").GetDouble();
         using var run = new PruneRun("tiny-llama");
         PrunePlan plan = run.Prune(PruneRun.Variant("taylor.param_first.sum"), 0.25);
-        using var session = new Session(threads: 2);
+        using var session = new Session("cpu", threads: 2);
         using var dense = CausalModel.Open(session.Backend, Golden.Model("tiny-llama"));
         using CausalModel model = dense.Cut(plan);
         var options = new TuneOptions("", "", new TextSource("")) { Dropout = 0 };
@@ -65,7 +65,7 @@ public sealed class TrainerTests
         GoldenTensors tokens = Golden.Tensors("slicegpt", "tokens-spm.safetensors");
         using var sliced = new SlicedRun(
             Golden.Model("tiny-llama"), tokens.Windows("cal_ids"), fused => SliceSchedule.Constant(fused, 0.25, 8, sliceHead: false), onComponents: Replay(rotations));
-        using var session = new Session(threads: 2);
+        using var session = new Session("cpu", threads: 2);
         using var model = CausalModel.Open(session.Backend, sliced.Folder);
         var options = new TuneOptions("", "", new TextSource("")) { Dropout = 0, Beta2 = 0.95, WeightDecay = 0.01 };
         using TuneState state = Initial(session, model, new LoraConfig(8, 16), weights, "init.", ".weight");

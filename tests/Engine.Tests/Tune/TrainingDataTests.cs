@@ -90,7 +90,7 @@ public sealed class TrainingDataTests : IDisposable
 
     private TrainingData Read(TuneOptions options)
     {
-        using var session = new Session(threads: 1, reporter: notices);
+        using var session = new Session("cpu", threads: 1, reporter: notices);
         return new TrainingData(session, Spec, options);
     }
 

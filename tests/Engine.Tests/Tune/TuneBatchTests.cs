@@ -9,7 +9,7 @@ namespace NativeEngine.Tests.Tune;
 public sealed class TuneBatchTests : IDisposable
 {
     private readonly TuneRun run = new();
-    private readonly Session session = new(threads: 2);
+    private readonly Session session = new("cpu", threads: 2);
 
     public void Dispose()
     {

@@ -18,7 +18,7 @@ public sealed class TuneCheckpointsTests : IDisposable
     private readonly Notices notices = [];
     private readonly Session session;
 
-    public TuneCheckpointsTests() => session = new Session(threads: 1, reporter: notices);
+    public TuneCheckpointsTests() => session = new Session("cpu", threads: 1, reporter: notices);
 
     public void Dispose()
     {

@@ -40,7 +40,7 @@ internal sealed class TuneRun : IDisposable
     public (TuneResult Result, byte[] Adapter) Run(
         string output, bool resume = false, int threads = 2, long? weightMemory = null, long? activationMemory = null, IReporter? reporter = null, CancellationToken cancel = default)
     {
-        using Session session = new(threads: threads, reporter: reporter, cancel: cancel) { WeightMemory = weightMemory ?? long.MaxValue, ActivationMemory = activationMemory ?? long.MaxValue };
+        using Session session = new("cpu", threads: threads, reporter: reporter, cancel: cancel) { WeightMemory = weightMemory ?? long.MaxValue, ActivationMemory = activationMemory ?? long.MaxValue };
         TuneResult result = Verbs.Tune(session, Options with { Output = folder[output], Resume = resume });
         return (result, File.ReadAllBytes(folder[output + "/adapter_model.safetensors"]));
     }

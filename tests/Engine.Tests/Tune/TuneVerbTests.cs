@@ -22,7 +22,7 @@ public sealed class TuneVerbTests : IDisposable
     private readonly Notices notices = [];
     private readonly Session session;
 
-    public TuneVerbTests() => session = new Session(threads: 2, reporter: notices);
+    public TuneVerbTests() => session = new Session("cpu", threads: 2, reporter: notices);
 
     public void Dispose()
     {
