@@ -61,7 +61,7 @@ public sealed partial class CudaBackend
             int status = this.Download<int>(info)[0];
             if (status != 0)
             {
-                throw new EngineException("NE10102", $"{op}: no convergence, cuSOLVER reports {status}")
+                throw new EngineException("NE10103", $"{op}: cuSOLVER finds no factorisation, info {status}")
                 {
                     Hint = "more calibration text gives a better conditioned matrix",
                 };
