@@ -12,7 +12,10 @@ internal static class Tolerances
     public const double Product = 2e-6;
 
     /// <summary>Log-probabilities of a forward in F32, absolute: both devices round every op.</summary>
-    public const double LogProb = 2e-4;
+    public const double LogProb = 5e-5;
+
+    /// <summary>Perplexities and losses of what the two devices made of a model, relative.</summary>
+    public const double Perplexity = 5e-6;
 
     /// <summary>
     /// Of the op table. Where one element makes a whole row, the gradient of a norm cancels down to its eps; the CPU sums that in F64, a GPU in F32.
