@@ -122,6 +122,8 @@ public sealed class CheckpointWriter : IDisposable
             throw new InvalidOperationException($"{unwritten.Count} planned tensors were not written, such as {Untrusted.Quote(unwritten.Keys.First())}");
         }
 
+        // What a disk takes to make a file durable is enough to read it back and hash it.
+        Task<FileDigest>[] digests = [.. open.Keys.Select(name => Task.Run(() => Manifest.Digest(name, PathOf(name))))];
         foreach ((string name, SafeFileHandle file) in open)
         {
             disk.Flush(file, PathOf(name));
@@ -133,7 +135,9 @@ public sealed class CheckpointWriter : IDisposable
             AddFile(ShardIndex.FileName, ShardPlan.Index(shards));
         }
 
-        AddFile(Manifest.FileName, Manifest.Build(Folder, names, configuration, baseModel));
+        FileDigest[] weights = Task.WhenAll(digests).GetAwaiter().GetResult();
+        IEnumerable<FileDigest> others = names.Except(weights.Select(file => file.Name)).Select(name => Manifest.Digest(name, PathOf(name)));
+        AddFile(Manifest.FileName, Manifest.Build([.. weights, .. others], configuration, baseModel));
         folder.Commit();
         return [.. names];
     }

@@ -6,6 +6,12 @@ using System.Text.Json.Nodes;
 
 namespace NativeEngine.Checkpoints;
 
+/// <summary>A file of an output.</summary>
+/// <param name="Name">without a folder</param>
+/// <param name="Size">bytes</param>
+/// <param name="Sha256">lower-case hexadecimal</param>
+internal sealed record FileDigest(string Name, long Size, string Sha256);
+
 /// <summary>
 /// nativeengine.manifest.json: size and SHA-256 of every file of an output, what wrote it, and the effective configuration.
 /// It is written last, so a folder whose manifest is missing or does not match is not a finished output.
@@ -42,7 +48,7 @@ public static class Manifest
             {
                 problems.Add($"{name}: missing");
             }
-            else if (Digest(file) is var found && found != (size, sha256))
+            else if (Digest(name, file) is var found && found != new FileDigest(name, size, sha256))
             {
                 problems.Add(found.Size != size ? $"{name}: {found.Size} bytes, the manifest says {size}" : $"{name}: the content differs (sha256 {found.Sha256})");
             }
@@ -70,9 +76,31 @@ public static class Manifest
         return document.RootElement.TryGetProperty(BaseKey, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
     }
 
-    /// <summary>The manifest of files that are complete in <paramref name="folder"/>; <paramref name="baseModel"/> is the fingerprint of the model that an
-    /// adapter belongs to.</summary>
-    internal static byte[] Build(string folder, IEnumerable<string> names, JsonObject configuration, string? baseModel = null)
+    /// <summary>The manifest of <paramref name="folder"/> and the files that it lists; empty where there is none.</summary>
+    internal static IEnumerable<string> ListedIn(string folder)
+    {
+        string path = Path.Combine(folder, FileName);
+        return File.Exists(path) ? [FileName, .. Read(path).Select(file => file.Name)] : [];
+    }
+
+    /// <summary>The fingerprint of the model that the output in <paramref name="folder"/> belongs to; null where its manifest names none.</summary>
+    internal static string? BaseOf(ModelFolder folder)
+    {
+        if (folder.Find(FileName) is not string path)
+        {
+            return null;
+        }
+
+        using JsonDocument document = StrictJson.ReadFile(path, "NE3045");
+        return document.RootElement.TryGetProperty(BaseKey, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+    }
+
+    /// <summary>What the manifest says of files that are complete in <paramref name="folder"/>.</summary>
+    internal static FileDigest[] Digests(string folder, IEnumerable<string> names) =>
+        [.. names.AsParallel().Select(name => Digest(name, Path.Combine(folder, name)))];
+
+    /// <summary>The manifest of <paramref name="files"/>; <paramref name="baseModel"/> is the fingerprint of the model that an adapter belongs to.</summary>
+    internal static byte[] Build(IEnumerable<FileDigest> files, JsonObject configuration, string? baseModel = null)
     {
         var buffer = new ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(buffer, ShardPlan.JsonOptions with { Indented = true }))
@@ -90,12 +118,11 @@ public static class Manifest
             json.WritePropertyName("configuration");
             configuration.WriteTo(json);
             json.WriteStartObject("files");
-            foreach (string name in names.Order(StringComparer.Ordinal))
+            foreach (FileDigest file in files.OrderBy(file => file.Name, StringComparer.Ordinal))
             {
-                (long size, string sha256) = Digest(Path.Combine(folder, name));
-                json.WriteStartObject(name);
-                json.WriteNumber("size", size);
-                json.WriteString("sha256", sha256);
+                json.WriteStartObject(file.Name);
+                json.WriteNumber("size", file.Size);
+                json.WriteString("sha256", file.Sha256);
                 json.WriteEndObject();
             }
 
@@ -110,12 +137,13 @@ public static class Manifest
     internal static bool IsPlainName(string name) =>
         name.Length is > 0 and <= 255 && name is not ("." or "..") && !name.Any(c => c is '/' or '\\' or ':' || char.IsControl(c));
 
-    private static (long Size, string Sha256) Digest(string path)
+    /// <summary>Size and hash of a file that is complete.</summary>
+    internal static FileDigest Digest(string name, string path)
     {
         try
         {
             using FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 1 << 20, FileOptions.SequentialScan);
-            return (stream.Length, Convert.ToHexStringLower(SHA256.HashData(stream)));
+            return new(name, stream.Length, Convert.ToHexStringLower(SHA256.HashData(stream)));
         }
         catch (Exception e) when (Errors.IsIo(e))
         {
@@ -123,7 +151,7 @@ public static class Manifest
         }
     }
 
-    private static List<(string Name, long Size, string Sha256)> Read(string path)
+    private static List<FileDigest> Read(string path)
     {
         using JsonDocument document = StrictJson.ReadFile(path, "NE3045");
         if (!document.RootElement.TryGetProperty("files", out JsonElement files) || files.ValueKind != JsonValueKind.Object)
@@ -131,7 +159,7 @@ public static class Manifest
             throw Errors.Rule("NE3045", path, "the manifest lacks the object files", "files");
         }
 
-        List<(string, long, string)> entries = [];
+        List<FileDigest> entries = [];
         foreach (JsonProperty file in files.EnumerateObject())
         {
             if (file.Value.ValueKind != JsonValueKind.Object
@@ -141,7 +169,7 @@ public static class Manifest
                 throw Errors.Rule("NE3045", path, "the manifest's entry of a file lacks its size or its sha256", file.Name);
             }
 
-            entries.Add((file.Name, bytes, sha256.GetString()!));
+            entries.Add(new(file.Name, bytes, sha256.GetString()!));
         }
 
         return entries;

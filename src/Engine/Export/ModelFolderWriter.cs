@@ -74,16 +74,29 @@ public sealed class ModelFolderWriter : IDisposable
         foreach (Parameter p in spec.Parameters())
         {
             session.Cancel.ThrowIfCancellationRequested();
-            using Tensor value = backend.Alloc(DType.F32, p.Shape);
-            model.Read(p, value);
-            change?.Invoke(p, value);
-            Write(p.Role, p.Layer, p.IsBias, value);
+            WriteOne(model, p, change);
             if (p.Layer > reported)
             {
                 reported = p.Layer;
                 session.Reporter.Step(p.Layer + 1, $"layer {p.Layer}");
             }
         }
+    }
+
+    private void WriteOne(CausalModel model, Parameter p, Action<Parameter, Tensor>? change)
+    {
+        // What stays as it is stored passes through in that type, and reading it has checked that it is finite.
+        bool passes = change is null && model.StoredType(p) == DType.BF16 && stored[p.Name] == DType.BF16;
+        using Tensor value = backend.Alloc(passes ? DType.BF16 : DType.F32, p.Shape);
+        model.Read(p, value);
+        if (passes)
+        {
+            writer.Write(backend, p.Name, value);
+            return;
+        }
+
+        change?.Invoke(p, value);
+        Write(p.Role, p.Layer, p.IsBias, value);
     }
 
     /// <summary>Makes the folder visible, with <paramref name="configuration"/> in its manifest. Returns its files.</summary>

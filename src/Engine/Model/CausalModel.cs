@@ -41,7 +41,7 @@ public sealed class CausalModel : IDisposable
     {
         (this.backend, Checkpoint, Spec, this.dtype, this.weightMemory, this.cut) = (backend, checkpoint, spec, dtype, weightMemory, cut);
         resident = new LayerWeights?[spec.Layers.Count];
-        WeightBytes = spec.Parameters().Sum(p => p.Shape.Count * (IsMatrix(p) ? StoredType(Entry(p)) : dtype).Size());
+        WeightBytes = spec.Parameters().Sum(p => p.Shape.Count * (IsMatrix(p) ? ForwardType(Entry(p)) : dtype).Size());
         keep = WeightBytes <= weightMemory;
     }
 
@@ -146,6 +146,9 @@ public sealed class CausalModel : IDisposable
         }
     }
 
+    /// <summary>The type in which the checkpoint holds <paramref name="p"/>.</summary>
+    public DType StoredType(Parameter p) => Entry(p).DType;
+
     /// <summary>Reads the parameter <paramref name="p"/> into <paramref name="destination"/>, converting its type.</summary>
     /// <exception cref="EngineException">NE10001: it holds NaN or infinity</exception>
     public void Read(Parameter p, Tensor destination)
@@ -239,7 +242,7 @@ public sealed class CausalModel : IDisposable
     private Linear LoadStacked(int l, bool asStored, LinearLayout map)
     {
         // parts of different types meet in the wider one
-        DType[] stored = [.. map.Parts.Select(p => asStored ? StoredType(Entry(Parameter(p.Role, l, false, new Shape(p.Rows, map.Inputs)))) : dtype).Distinct()];
+        DType[] stored = [.. map.Parts.Select(p => asStored ? ForwardType(Entry(Parameter(p.Role, l, false, new Shape(p.Rows, map.Inputs)))) : dtype).Distinct()];
         Tensor weight = backend.Alloc(stored is [DType one] ? one : dtype, new Shape(map.Rows, map.Inputs));
         Tensor? bias = map.HasBias ? backend.Alloc(dtype, new Shape(map.Rows)) : null;
         foreach (LinearPart part in map.Parts)
@@ -261,13 +264,13 @@ public sealed class CausalModel : IDisposable
     private Tensor Load(Role role, int l, bool isBias, Shape shape, bool asStored = false)
     {
         Parameter p = Parameter(role, l, isBias, shape);
-        Tensor t = backend.Alloc(asStored ? StoredType(Entry(p)) : dtype, shape);
+        Tensor t = backend.Alloc(asStored ? ForwardType(Entry(p)) : dtype, shape);
         Read(p, t);
         return t;
     }
 
     /// <summary>The type of a matrix that only a forward reads.</summary>
-    private DType StoredType(TensorEntry entry) => dtype == DType.F32 && entry.DType == DType.BF16 ? DType.BF16 : dtype;
+    private DType ForwardType(TensorEntry entry) => dtype == DType.F32 && entry.DType == DType.BF16 ? DType.BF16 : dtype;
 
     private TensorEntry Entry(Parameter p) => Checkpoint.Tensors[cut?.Invoke(p).Source ?? p.Name];
 
