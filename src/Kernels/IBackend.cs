@@ -56,6 +56,12 @@ public enum Saliency
 /// <param name="GradientScale">factor on the gradient (clipping)</param>
 public readonly record struct AdamWStep(double LearningRate, double Beta1, double Beta2, double Epsilon, double WeightDecay, long Step, double GradientScale);
 
+/// <summary>Puts bytes of a tensor, from byte <paramref name="from"/> of it on, into <paramref name="part"/>.</summary>
+public delegate void ReadPart(Span<byte> part, long from);
+
+/// <summary>Takes the bytes of a tensor from byte <paramref name="from"/> of it on.</summary>
+public delegate void WritePart(ReadOnlySpan<byte> part, long from);
+
 /// <summary>
 /// The op list. Destination first, then inputs, then scalars; shapes in the comments; row-major; N rows, D columns.
 /// Destinations are assigned unless the op says that it adds (+=): gradients of parameters add up, gradients of activations are assigned. F32 and F64 unless said; all floats of one call share a type.
@@ -68,9 +74,6 @@ public interface IBackend : IDisposable
 
     /// <summary>Whether <paramref name="op"/> runs on elements of <paramref name="dtype"/> here; BF16 of Gemm, Embed and AddSaliency is the type of the weight.</summary>
     bool Supports(Op op, DType dtype);
-
-    /// <summary>True when the elements of a tensor lie in host memory, so that what is read or written need not pass through a copy.</summary>
-    bool IsHost { get; }
 
     // == memory ==
 
@@ -89,6 +92,14 @@ public interface IBackend : IDisposable
 
     /// <summary>values = x, as <see cref="Upload"/>; waits for what was asked of the device before. (N,D)</summary>
     void Download<T>(Span<T> values, Tensor x) where T : unmanaged;
+
+    /// <summary>y = the bytes that <paramref name="read"/> puts into the parts it is handed, row after row without gaps: from a file to the device without
+    /// a copy in between. Returns when all parts were read; parts may be read at once, on any thread. (N,D)</summary>
+    void Fill(Tensor y, ReadPart read);
+
+    /// <summary>Hands <paramref name="write"/> the bytes of x in parts, as <see cref="Fill"/>. On return x may change or be given back; the task ends when
+    /// all parts were written. (N,D)</summary>
+    Task Drain(Tensor x, WritePart write);
 
     /// <summary>y = x, converting between any two float types (round to nearest even) or any two integer types. (N,D) (N,D)</summary>
     void Copy(Tensor y, Tensor x);

@@ -9,6 +9,7 @@ namespace NativeEngine.Kernels;
 /// </summary>
 public sealed class Tensor : IDisposable
 {
+    private readonly Tensor? owner;
     private Action<Tensor>? release;
 
     /// <summary>Wraps memory. Back-ends call this; <paramref name="release"/> runs once, when the owner is disposed.</summary>
@@ -21,6 +22,14 @@ public sealed class Tensor : IDisposable
 
         (Address, DType, Shape, RowStride, this.release) = (address, dtype, shape, rowStride, release);
     }
+
+    private Tensor(Tensor parent, nint address, Shape shape, long rowStride) : this(address, parent.DType, shape, rowStride) => owner = parent.Owner;
+
+    /// <summary>The tensor whose memory this is.</summary>
+    internal Tensor Owner => owner ?? this;
+
+    /// <summary>Set on an owner once an op has seen its memory: until then a copy to it need not wait for the device.</summary>
+    internal bool IsUsed { get; set; }
 
     /// <summary>Address of the first element on the tensor's device; zero once disposed.</summary>
     public nint Address { get; private set; }
@@ -50,19 +59,19 @@ public sealed class Tensor : IDisposable
     public Tensor RowRange(long from, long count)
     {
         CheckRange(from, count, Rows);
-        return new Tensor(Address + checked((nint)(from * RowStride * DType.Size())), DType, new Shape(count, Columns), RowStride);
+        return new Tensor(this, Address + checked((nint)(from * RowStride * DType.Size())), new Shape(count, Columns), RowStride);
     }
 
     /// <summary>Columns <paramref name="from"/> .. <paramref name="from"/> + <paramref name="count"/> of every row; borrows the memory.</summary>
     public Tensor ColumnRange(long from, long count)
     {
         CheckRange(from, count, Columns);
-        return new Tensor(Address + checked((nint)(from * DType.Size())), DType, new Shape(Rows, count), RowStride);
+        return new Tensor(this, Address + checked((nint)(from * DType.Size())), new Shape(Rows, count), RowStride);
     }
 
     /// <summary>The diagonal of a square matrix, as a matrix of one column; borrows the memory. (D,1)</summary>
     public Tensor Diagonal() => Rows == Columns
-        ? new Tensor(Address, DType, new Shape(Rows, 1), RowStride + 1)
+        ? new Tensor(this, Address, new Shape(Rows, 1), RowStride + 1)
         : throw new InvalidOperationException($"{Shape} has no diagonal");
 
     /// <summary>The same elements under another shape. Rows with gaps can only be regrouped, not cut.</summary>
@@ -73,7 +82,7 @@ public sealed class Tensor : IDisposable
             throw new ArgumentException($"cannot see {Shape} with row stride {RowStride} as {shape}");
         }
 
-        return new Tensor(Address, DType, shape, shape.Columns == Columns ? RowStride : shape.Columns);
+        return new Tensor(this, Address, shape, shape.Columns == Columns ? RowStride : shape.Columns);
     }
 
     /// <summary>The elements of a contiguous host tensor of fewer than 2^31 elements.</summary>

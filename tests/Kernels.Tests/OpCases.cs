@@ -13,6 +13,8 @@ internal static partial class OpCases
     {
         [Op.Upload] = "OpTransferTests",
         [Op.Download] = "OpTransferTests",
+        [Op.Fill] = "OpTransferTests",
+        [Op.Drain] = "OpTransferTests",
         [Op.AllFinite] = "OpAllFiniteTests",
         [Op.Gemm] = "GemmTests",
         [Op.Gram] = "GemmTests",

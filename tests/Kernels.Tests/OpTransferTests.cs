@@ -31,6 +31,21 @@ public sealed class OpTransferTests : IDisposable
         Assert.Equal([0x0201, 0x0403, 0x0605, 0x0807, 0x0A09, 0x0C0B], backend.Download<ushort>(x));
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(2)]
+    public async Task Parts_cover_all_bytes_once_and_gaps_stay(int gap)
+    {
+        using Tensor owner = backend.Upload<float>(new Shape(3, 5 + gap), new float[3 * (5 + gap)]);
+        Tensor view = owner.ColumnRange(0, 5);
+        byte[] bytes = [.. Enumerable.Range(0, 60).Select(i => (byte)(i + 1))], back = new byte[60];
+        backend.Fill(view, (part, from) => bytes.AsSpan((int)from, part.Length).CopyTo(part));
+        await backend.Drain(view, (part, from) => part.CopyTo(back.AsSpan((int)from)));
+
+        Assert.Equal(bytes, back);
+        Assert.Equal(new float[3 * gap], backend.Download<float>(owner.ColumnRange(5, gap)));
+    }
+
     [Fact]
     public void A_diagonal_is_a_column()
     {

@@ -46,7 +46,10 @@ public sealed class Checkpoint : IDisposable
     }
 
     /// <summary>Reads a whole tensor into <paramref name="destination"/>, converting its type; see <see cref="SafetensorsFile.Read"/>.</summary>
-    public void Read(IBackend backend, TensorEntry entry, Tensor destination) => files[entry.File].Read(backend, entry, destination);
+    public bool Read(IBackend backend, TensorEntry entry, Tensor destination) => files[entry.File].Read(backend, entry, destination);
+
+    /// <summary>Says that a tensor will be read soon.</summary>
+    public void Announce(TensorEntry entry) => files[entry.File].Announce(entry);
 
     /// <inheritdoc/>
     public void Dispose()

@@ -16,6 +16,7 @@ public sealed class CheckpointWriter : IDisposable
     private readonly Dictionary<string, TensorEntry> unwritten;
     private readonly Dictionary<string, SafeFileHandle> open = [];
     private readonly List<string> names = [];
+    private readonly List<Task> writes = []; // that may not have ended
 
     /// <summary>
     /// Reserves the room for all tensors of <paramref name="plan"/> beside <paramref name="output"/>. A shard holds at most
@@ -56,7 +57,7 @@ public sealed class CheckpointWriter : IDisposable
     public string Folder => folder.Location;
 
     /// <summary>
-    /// Writes a tensor of the plan, once, from device memory, converting it to the planned type. Errors: NE6002 the disk is full,
+    /// Writes a tensor of the plan, once, from device memory, converting it to the planned type; it may change on return. Errors, also those of earlier calls: NE6002 the disk is full,
     /// NE5010 I/O; a tensor that is not in the plan or has another shape there is an <see cref="ArgumentException"/>.
     /// </summary>
     public void Write(IBackend backend, string name, Tensor value)
@@ -66,17 +67,17 @@ public sealed class CheckpointWriter : IDisposable
             throw new ArgumentException($"{Untrusted.Quote(name)}: {value} is not what the plan still expects: {entry?.Shape.ToString() ?? "nothing of that name"}", nameof(name));
         }
 
-        if (entry.DType == value.DType && value.IsContiguous)
+        ThrowIfFailed();
+        if (entry.DType == value.DType)
         {
             Store(backend, entry, 0, value);
         }
         else
         {
             long blockElements = Math.Min(Tile.StagingBytes / entry.DType.Size(), entry.Shape.Count);
-            using Tensor staging = backend.Alloc(entry.DType, new Shape(Math.Max(blockElements, 1)));
-            foreach (Tile tile in Tile.Cover(value, blockElements))
+            foreach (Tile tile in Tile.Cover(value, Math.Max(blockElements, 1)))
             {
-                Tensor block = tile.Of(staging);
+                using Tensor block = backend.Alloc(entry.DType, tile.View.Shape);
                 backend.Copy(block, tile.View);
                 Store(backend, entry, tile.Element * entry.DType.Size(), block);
             }
@@ -122,6 +123,8 @@ public sealed class CheckpointWriter : IDisposable
             throw new InvalidOperationException($"{unwritten.Count} planned tensors were not written, such as {Untrusted.Quote(unwritten.Keys.First())}");
         }
 
+        Task.WhenAll(writes).GetAwaiter().GetResult();
+
         // What a disk takes to make a file durable is enough to read it back and hash it.
         Task<FileDigest>[] digests = [.. open.Keys.Select(name => Task.Run(() => Manifest.Digest(name, PathOf(name))))];
         foreach ((string name, SafeFileHandle file) in open)
@@ -149,22 +152,11 @@ public sealed class CheckpointWriter : IDisposable
         folder.Dispose();
     }
 
-    /// <summary>Writes the bytes of a contiguous tensor, straight from it where it lies in host memory.</summary>
-    private unsafe void Store(IBackend backend, TensorEntry entry, long from, Tensor value)
+    /// <summary>Begins to write the bytes of a tensor at byte <paramref name="from"/> of its entry.</summary>
+    private void Store(IBackend backend, TensorEntry entry, long from, Tensor value)
     {
-        int size = entry.DType.Size();
-        byte[] staging = backend.IsHost ? [] : GC.AllocateUninitializedArray<byte>((int)Math.Min(Tile.StagingBytes, value.Bytes));
-        foreach (Tile tile in Tile.Cover(value, Tile.StagingBytes / size))
-        {
-            int count = (int)tile.View.Bytes;
-            Span<byte> bytes = backend.IsHost ? new Span<byte>((void*)tile.View.Address, count) : staging.AsSpan(0, count);
-            if (!backend.IsHost)
-            {
-                backend.Download(bytes, tile.View);
-            }
-
-            disk.Write(open[entry.File], PathOf(entry.File), entry.Offset + from + tile.Element * size, bytes);
-        }
+        (SafeFileHandle file, string path) = (open[entry.File], PathOf(entry.File));
+        writes.Add(backend.Drain(value, (bytes, at) => disk.Write(file, path, entry.Offset + from + at, bytes)));
     }
 
     private void Copy(string source, string name)
@@ -195,8 +187,16 @@ public sealed class CheckpointWriter : IDisposable
 
     private string PathOf(string name) => Path.Combine(folder.Location, name);
 
+    /// <summary>Throws what a write threw that went on when <see cref="Write"/> had returned.</summary>
+    private void ThrowIfFailed()
+    {
+        writes.RemoveAll(write => write.IsCompletedSuccessfully);
+        writes.Find(write => write.IsFaulted)?.GetAwaiter().GetResult();
+    }
+
     private void CloseShards()
     {
+        writes.ForEach(write => Task.WaitAny(write));
         foreach (SafeFileHandle file in open.Values)
         {
             file.Dispose();

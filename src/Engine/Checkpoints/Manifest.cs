@@ -76,29 +76,6 @@ public static class Manifest
         return document.RootElement.TryGetProperty(BaseKey, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
     }
 
-    /// <summary>The manifest of <paramref name="folder"/> and the files that it lists; empty where there is none.</summary>
-    internal static IEnumerable<string> ListedIn(string folder)
-    {
-        string path = Path.Combine(folder, FileName);
-        return File.Exists(path) ? [FileName, .. Read(path).Select(file => file.Name)] : [];
-    }
-
-    /// <summary>The fingerprint of the model that the output in <paramref name="folder"/> belongs to; null where its manifest names none.</summary>
-    internal static string? BaseOf(ModelFolder folder)
-    {
-        if (folder.Find(FileName) is not string path)
-        {
-            return null;
-        }
-
-        using JsonDocument document = StrictJson.ReadFile(path, "NE3045");
-        return document.RootElement.TryGetProperty(BaseKey, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
-    }
-
-    /// <summary>What the manifest says of files that are complete in <paramref name="folder"/>.</summary>
-    internal static FileDigest[] Digests(string folder, IEnumerable<string> names) =>
-        [.. names.AsParallel().Select(name => Digest(name, Path.Combine(folder, name)))];
-
     /// <summary>The manifest of <paramref name="files"/>; <paramref name="baseModel"/> is the fingerprint of the model that an adapter belongs to.</summary>
     internal static byte[] Build(IEnumerable<FileDigest> files, JsonObject configuration, string? baseModel = null)
     {

@@ -56,29 +56,39 @@ public sealed class SafetensorsFile : IDisposable
 
     /// <summary>
     /// Reads a whole tensor into device memory, converting any float type to any other and any integer type to the other.
-    /// The destination has the same number of elements and columns. Errors: NE3040 shape, NE4002 a dtype or rank that no tensor
-    /// holds, NE4003 an integer tensor read as floats or the reverse, NE5002 I/O, NE5003 the file changed since it was opened.
+    /// The destination has the same number of elements and columns. Returns false when the file holds a NaN or an infinity there. Errors: NE3040 shape,
+    /// NE4002 a dtype or rank that no tensor holds, NE4003 an integer tensor read as floats or the reverse, NE5002 I/O, NE5003 the file changed since it was opened.
     /// </summary>
-    public void Read(IBackend backend, TensorEntry entry, Tensor destination)
+    public bool Read(IBackend backend, TensorEntry entry, Tensor destination)
     {
         CheckReadable(entry, destination);
-        if (entry.DType == destination.DType && destination.IsContiguous)
+        bool finite = true;
+        if (entry.DType == destination.DType)
         {
-            Fill(backend, entry, 0, destination);
+            finite = Fill(backend, entry, 0, destination);
         }
         else
         {
             long blockElements = Math.Min(Tile.StagingBytes / entry.DType.Size(), entry.Shape.Count);
-            using Tensor staging = backend.Alloc(entry.DType, new Shape(Math.Max(blockElements, 1)));
-            foreach (Tile tile in Tile.Cover(destination, blockElements))
+            foreach (Tile tile in Tile.Cover(destination, Math.Max(blockElements, 1)))
             {
-                Tensor block = tile.Of(staging);
-                Fill(backend, entry, tile.Element * entry.DType.Size(), block);
+                using Tensor block = backend.Alloc(entry.DType, tile.View.Shape);
+                finite &= Fill(backend, entry, tile.Element * entry.DType.Size(), block);
                 backend.Copy(tile.View, block);
             }
         }
 
         CheckUnchanged();
+        return finite;
+    }
+
+    /// <summary>Tells the operating system that a tensor will be read soon, where it has a call for that.</summary>
+    public void Announce(TensorEntry entry)
+    {
+        if (OperatingSystem.IsLinux())
+        {
+            _ = Posix.posix_fadvise(handle, entry.Offset, entry.Bytes, Posix.POSIX_FADV_WILLNEED);
+        }
     }
 
     /// <summary>Reads <paramref name="destination"/>.Length bytes of a tensor's data, from byte <paramref name="from"/> of it. Errors: NE5002, NE5003.</summary>
@@ -151,21 +161,24 @@ public sealed class SafetensorsFile : IDisposable
         }
     }
 
-    /// <summary>Reads the bytes of a contiguous tensor, straight into it where it lies in host memory; a span holds less than 2 GiB, a tensor more.</summary>
-    private unsafe void Fill(IBackend backend, TensorEntry entry, long from, Tensor destination)
+    /// <summary>Reads a tensor's bytes from byte <paramref name="from"/> on; false when they hold a NaN or an infinity, which is looked for while they are in the cache.</summary>
+    private bool Fill(IBackend backend, TensorEntry entry, long from, Tensor destination)
     {
-        int size = entry.DType.Size();
-        byte[] staging = backend.IsHost ? [] : GC.AllocateUninitializedArray<byte>((int)Math.Min(Tile.StagingBytes, destination.Bytes));
-        foreach (Tile tile in Tile.Cover(destination, Tile.StagingBytes / size))
+        const int atOnce = 1 << 18;
+        bool finite = true;
+        backend.Fill(destination, (part, at) =>
         {
-            int count = (int)tile.View.Bytes;
-            Span<byte> bytes = backend.IsHost ? new Span<byte>((void*)tile.View.Address, count) : staging.AsSpan(0, count);
-            ReadAt(entry.Offset + from + tile.Element * size, bytes);
-            if (!backend.IsHost)
+            for (int i = 0; i < part.Length; i += atOnce)
             {
-                backend.Upload<byte>(tile.View, bytes);
+                Span<byte> bytes = part.Slice(i, Math.Min(atOnce, part.Length - i));
+                ReadAt(entry.Offset + from + at + i, bytes);
+                if (!FloatBits.AllFinite(entry.DType, bytes))
+                {
+                    Volatile.Write(ref finite, false);
+                }
             }
-        }
+        });
+        return finite;
     }
 
     private void ReadAt(long offset, Span<byte> destination)

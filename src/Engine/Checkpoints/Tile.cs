@@ -25,7 +25,4 @@ internal readonly record struct Tile(Tensor View, long Element)
             }
         }
     }
-
-    /// <summary>The first elements of <paramref name="staging"/>, in the shape of this tile.</summary>
-    public Tensor Of(Tensor staging) => staging.ColumnRange(0, View.Shape.Count).Reshape(View.Shape);
 }

@@ -36,6 +36,7 @@ public sealed class CausalModel : IDisposable
     private readonly Func<Parameter, TensorCut>? cut;
     private Action<int, LayerWeights>? attachAdapters;
     private OuterWeights? outer;
+    private int lastRead = -1;
 
     private CausalModel(IBackend backend, Checkpoint checkpoint, ModelSpec spec, DType dtype, long weightMemory, Func<Parameter, TensorCut>? cut = null)
     {
@@ -155,18 +156,19 @@ public sealed class CausalModel : IDisposable
     {
         TensorEntry entry = Entry(p);
         TensorCut? kept = cut?.Invoke(p);
+        bool finite;
         if (kept is null or { Outputs: null, Inputs: null })
         {
-            Checkpoint.Read(backend, entry, destination);
+            finite = Checkpoint.Read(backend, entry, destination);
         }
         else
         {
             using Tensor whole = backend.Alloc(destination.DType, entry.Shape);
-            Checkpoint.Read(backend, entry, whole);
+            finite = Checkpoint.Read(backend, entry, whole);
             backend.Copy(destination, Keep(whole, kept));
         }
 
-        if (!backend.AllFinite(destination))
+        if (!finite)
         {
             throw new EngineException("NE10001", $"tensor '{entry.Name}' holds NaN or infinity")
             {
@@ -183,7 +185,24 @@ public sealed class CausalModel : IDisposable
 
     private static bool IsMatrix(Parameter p) => p.Shape.Rank == 2;
 
-    private LayerWeights ReadLayer(int l, bool asStored) => new(Spec.Layers[l], [.. Spec.Stations(l).Select(layout =>
+    private LayerWeights ReadLayer(int l, bool asStored)
+    {
+        AnnounceNeighbour(l);
+        return new(Spec.Layers[l], [.. Spec.Stations(l).Select(layout => ReadStation(l, layout, asStored))]);
+    }
+
+    /// <summary>While this layer is at work, the disk can fetch the next one of a pass, forward or backward.</summary>
+    private void AnnounceNeighbour(int l)
+    {
+        int next = l >= lastRead ? l + 1 : l - 1;
+        lastRead = l;
+        foreach (Parameter p in Spec.Parameters().Where(p => p.Layer == next))
+        {
+            Checkpoint.Announce(Entry(p));
+        }
+    }
+
+    private Station ReadStation(int l, StationLayout layout, bool asStored)
     {
         var station = new Station(layout)
         {
@@ -196,7 +215,7 @@ public sealed class CausalModel : IDisposable
         }
 
         return station;
-    })]);
+    }
 
     private OuterWeights ReadOuter(bool untie, bool asStored)
     {

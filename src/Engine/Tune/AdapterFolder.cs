@@ -123,8 +123,7 @@ public static class AdapterFolder
 
     private static void Read(IBackend backend, SafetensorsFile file, TensorEntry entry, Tensor value)
     {
-        file.Read(backend, entry, value);
-        if (!backend.AllFinite(value))
+        if (!file.Read(backend, entry, value))
         {
             throw new EngineException("NE10001", $"tensor '{entry.Name}' holds NaN or infinity")
             {

@@ -39,9 +39,9 @@ public sealed class AdapterSet : IDisposable
 
         Tensor Next(long rows, long columns)
         {
-            var view = new Tensor(Flat.Address + (nint)(at * sizeof(float)), DType.F32, new Shape(rows, columns), columns);
+            Tensor view = Flat.Reshape(new Shape(Flat.Shape.Count)).ColumnRange(at, rows * columns);
             at += rows * columns;
-            return view;
+            return view.Reshape(new Shape(rows, columns));
         }
     }
 

@@ -13,26 +13,6 @@ internal static class Bfloat16
         ? Unsafe.BitCast<uint, T>((uint)Unsafe.BitCast<TStored, ushort>(x) << 16)
         : Unsafe.BitCast<TStored, T>(x);
 
-    /// <summary>False when x holds a NaN or an infinity: numbers whose exponent is all ones.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static bool AllFinite(ReadOnlySpan<ushort> x)
-    {
-        Vector512<ushort> exponent = Vector512.Create((ushort)0x7F80), found = Vector512<ushort>.Zero;
-        int i = 0;
-        for (; i <= x.Length - Vector512<ushort>.Count; i += Vector512<ushort>.Count)
-        {
-            found |= Vector512.Equals(Vector512.Create(x[i..]) & exponent, exponent);
-        }
-
-        bool finite = found == Vector512<ushort>.Zero;
-        for (; i < x.Length; i++)
-        {
-            finite &= (x[i] & 0x7F80) != 0x7F80;
-        }
-
-        return finite;
-    }
-
     /// <summary>Exact.</summary>
     [MethodImpl(InnerLoop.Options)]
     public static void ToSingle(ReadOnlySpan<ushort> x, Span<float> y)

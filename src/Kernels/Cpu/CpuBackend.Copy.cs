@@ -1,5 +1,4 @@
 using System.Numerics;
-using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 
 namespace NativeEngine.Kernels.Cpu;
@@ -24,6 +23,16 @@ public sealed partial class CpuBackend
         {
             HostRow<T>(x, n, columns).CopyTo(values.Slice((int)n * columns, columns));
         }
+    }
+
+    /// <inheritdoc/>
+    public void Fill(Tensor y, ReadPart read) => ForParts(y, (part, from) => read(part, from));
+
+    /// <inheritdoc/>
+    public Task Drain(Tensor x, WritePart write)
+    {
+        ForParts(x, (part, from) => write(part, from));
+        return Task.CompletedTask;
     }
 
     /// <inheritdoc/>
@@ -70,12 +79,32 @@ public sealed partial class CpuBackend
     public bool AllFinite(Tensor x)
     {
         Check.AllFinite(x);
-        return x.DType switch
+        int found = 0, columns = checked((int)(x.Columns * x.DType.Size()));
+        ForRows(x.Rows, x.Columns, (first, end) =>
         {
-            DType.F32 => AllFinite<float>(x, TensorPrimitives.IsFiniteAll),
-            DType.F64 => AllFinite<double>(x, TensorPrimitives.IsFiniteAll),
-            _ => AllFinite<ushort>(x, Bfloat16.AllFinite),
-        };
+            for (long n = first; n < end && Volatile.Read(ref found) == 0; n++)
+            {
+                if (!FloatBits.AllFinite(x.DType, HostRow<byte>(x, n, columns)))
+                {
+                    Volatile.Write(ref found, 1);
+                }
+            }
+        });
+        return found == 0;
+    }
+
+    /// <summary>The bytes of a tensor where they lie: rows that follow each other together, others one by one.</summary>
+    private static unsafe void ForParts(Tensor t, ReadPart use)
+    {
+        const long largest = 1 << 30; // a span holds less than 2 GiB
+        long size = t.DType.Size(), rows = t.IsContiguous ? 1 : t.Rows, rowBytes = t.IsContiguous ? t.Shape.Count * size : t.Columns * size;
+        for (long n = 0; n < rows; n++)
+        {
+            for (long at = 0; at < rowBytes; at += largest)
+            {
+                use(new Span<byte>((byte*)t.Address + n * t.RowStride * size + at, (int)Math.Min(largest, rowBytes - at)), n * rowBytes + at);
+            }
+        }
     }
 
     private static unsafe Span<T> HostRow<T>(Tensor t, long row, int columns) where T : unmanaged =>
@@ -115,21 +144,5 @@ public sealed partial class CpuBackend
         {
             new ReadOnlySpan<T>(tile + d * side, columns).CopyTo(new Span<T>(y + d * yStride, columns));
         }
-    }
-
-    private bool AllFinite<T>(Tensor x, Func<ReadOnlySpan<T>, bool> isFinite) where T : unmanaged
-    {
-        int found = 0;
-        ForRows(x.Rows, x.Columns, (first, end) =>
-        {
-            for (long n = first; n < end && Volatile.Read(ref found) == 0; n++)
-            {
-                if (!isFinite(x.Row<T>(n)))
-                {
-                    Volatile.Write(ref found, 1);
-                }
-            }
-        });
-        return found == 0;
     }
 }

@@ -26,9 +26,6 @@ public sealed partial class CpuBackend : IBackend
     public string Name => "cpu";
 
     /// <inheritdoc/>
-    public bool IsHost => true;
-
-    /// <inheritdoc/>
     public long MemoryBytes => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
 
     /// <summary>Threads that work.</summary>
@@ -43,7 +40,7 @@ public sealed partial class CpuBackend : IBackend
     /// <inheritdoc/>
     public bool Supports(Op op, DType dtype) => op switch
     {
-        Op.Upload or Op.Download or Op.Copy or Op.Zero or Op.KeepRows or Op.KeepColumns => true,
+        Op.Upload or Op.Download or Op.Fill or Op.Drain or Op.Copy or Op.Zero or Op.KeepRows or Op.KeepColumns => true,
         Op.Gemm or Op.Embed or Op.AllFinite or Op.AddSaliency => dtype is DType.F32 or DType.F64 or DType.BF16,
         Op.Gram => dtype == DType.F32,
         Op.SymEig or Op.Qr => dtype == DType.F64,

@@ -17,6 +17,7 @@ public sealed partial class CudaBackend
     {
         Check.Transfer<T>(Op.Upload, y, values.Length);
         indices.Note(y, values);
+        y.Owner.IsUsed = true;
         transfer.Upload(y, values);
     }
 
@@ -26,6 +27,16 @@ public sealed partial class CudaBackend
         Check.Transfer<T>(Op.Download, x, values.Length);
         transfer.Download(values, x);
     }
+
+    /// <inheritdoc/>
+    public void Fill(Tensor y, ReadPart read)
+    {
+        indices.Forget(y.Address, y.Bytes);
+        bulk.Fill(y, read, y.Owner.IsUsed ? null : pool.Vacated(y.Owner.Address));
+    }
+
+    /// <inheritdoc/>
+    public Task Drain(Tensor x, WritePart write) => bulk.Drain(x, write);
 
     /// <inheritdoc/>
     public void Copy(Tensor y, Tensor x)

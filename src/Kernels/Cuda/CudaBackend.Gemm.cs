@@ -64,5 +64,9 @@ public sealed partial class CudaBackend
             Matrix(c, m), Matrix(b, transposeB ? n : k), Matrix(a, transposeA ? k : m), transposeB, transposeA, n, m, k, alpha, beta, checked((int)batch));
     }
 
-    private static DeviceMatrix Matrix(Tensor t, long rows = 0) => new(t.Address, t.DType, t.RowStride, rows * t.RowStride);
+    private static DeviceMatrix Matrix(Tensor t, long rows = 0)
+    {
+        t.Owner.IsUsed = true;
+        return new(t.Address, t.DType, t.RowStride, rows * t.RowStride);
+    }
 }

@@ -19,6 +19,7 @@ public sealed partial class CudaBackend : IBackend
     private readonly CudaStream stream;
     private readonly DevicePool pool;
     private readonly HostTransfer transfer;
+    private readonly BulkTransfer bulk;
     private readonly Products products;
     private readonly CuSolverHandle solver;
     private readonly KernelSet kernels;
@@ -33,6 +34,7 @@ public sealed partial class CudaBackend : IBackend
         stream = new CudaStream(context);
         pool = new DevicePool(context, stream, Environment.GetEnvironmentVariable(DevicePool.GuardVariable) == "1");
         transfer = new HostTransfer(context, stream);
+        bulk = new BulkTransfer(context, stream);
         products = new Products(context, stream);
         solver = new CuSolverHandle(stream);
         kernels = new KernelSet(context, stream, KernelCache.Default, KernelSet.Source);
@@ -41,9 +43,6 @@ public sealed partial class CudaBackend : IBackend
 
     /// <inheritdoc/>
     public string Name => context.Name;
-
-    /// <inheritdoc/>
-    public bool IsHost => false;
 
     /// <inheritdoc/>
     public long MemoryBytes => context.Memory().Total;
@@ -57,7 +56,7 @@ public sealed partial class CudaBackend : IBackend
     /// <inheritdoc/>
     public bool Supports(Op op, DType dtype) => op switch
     {
-        Op.Upload or Op.Download or Op.Copy or Op.Zero or Op.KeepRows or Op.KeepColumns => true,
+        Op.Upload or Op.Download or Op.Fill or Op.Drain or Op.Copy or Op.Zero or Op.KeepRows or Op.KeepColumns => true,
         Op.Gemm or Op.Embed or Op.AllFinite or Op.AddSaliency => dtype is DType.F32 or DType.F64 or DType.BF16,
         Op.Gram or Op.Attention or Op.AttentionBackward => dtype == DType.F32,
         Op.SymEig or Op.Qr => dtype == DType.F64,
@@ -83,6 +82,7 @@ public sealed partial class CudaBackend : IBackend
         kernels.Dispose();
         solver.Dispose();
         products.Dispose();
+        bulk.Dispose();
         transfer.Dispose();
         pool.Dispose();
         stream.Dispose();

@@ -16,9 +16,10 @@ internal sealed class DevicePool(CudaContext context, CudaStream stream, bool gu
 
     private const int GuardBytes = 256; // as wide as cuMemAlloc aligns
     private const byte Guard = 0xA5, Fresh = 0xFF;
+    private const long StreamedBytes = 1 << 20; // blocks from this size on know when they were vacated
 
-    private readonly Dictionary<long, Stack<DeviceMemory>> free = [];
-    private readonly Dictionary<nint, DeviceMemory> live = [];
+    private readonly Dictionary<long, Stack<Block>> free = [];
+    private readonly Dictionary<nint, Block> live = [];
     private readonly byte[] expected = [.. Enumerable.Repeat(Guard, GuardBytes)];
     private long bytesInUse;
 
@@ -34,14 +35,15 @@ internal sealed class DevicePool(CudaContext context, CudaStream stream, bool gu
     {
         int margin = guarded ? GuardBytes : 0;
         long size = BlockBytes(checked(bytes + 2 * margin));
-        DeviceMemory block = free.TryGetValue(size, out Stack<DeviceMemory>? blocks) && blocks.TryPop(out DeviceMemory? pooled) ? pooled : Allocate(size);
-        nint address = block.Handle + margin;
+        Block block = free.TryGetValue(size, out Stack<Block>? blocks) && blocks.TryPop(out Block? pooled) ? pooled : Allocate(size);
+        nint address = block.Memory.Handle + margin;
         live.Add(address, block);
         PeakBytes = Math.Max(PeakBytes, bytesInUse += size);
         if (guarded)
         {
-            stream.Fill(block.Handle, Guard, size);
+            stream.Fill(block.Memory.Handle, Guard, size);
             stream.Fill(address, Fresh, bytes);
+            block.Vacated?.Record(stream);
         }
 
         return address;
@@ -51,21 +53,26 @@ internal sealed class DevicePool(CudaContext context, CudaStream stream, bool gu
     /// <exception cref="InvalidOperationException">a guard byte has changed</exception>
     public void Give(nint address, long bytes)
     {
-        if (!live.Remove(address, out DeviceMemory? block))
+        if (!live.Remove(address, out Block? block))
         {
             return;
         }
 
-        bytesInUse -= block.Bytes;
-        if (!free.TryGetValue(block.Bytes, out Stack<DeviceMemory>? blocks))
+        bytesInUse -= block.Memory.Bytes;
+        if (!free.TryGetValue(block.Memory.Bytes, out Stack<Block>? blocks))
         {
-            free[block.Bytes] = blocks = [];
+            free[block.Memory.Bytes] = blocks = [];
         }
 
         blocks.Push(block);
+        if (!GpuFault.IsLatched)
+        {
+            block.Vacated?.Record(stream);
+        }
+
         if (guarded && !GpuFault.IsLatched)
         {
-            Check(block.Handle, "in front of");
+            Check(block.Memory.Handle, "in front of");
             Check(address + checked((nint)bytes), "behind");
         }
 
@@ -81,11 +88,14 @@ internal sealed class DevicePool(CudaContext context, CudaStream stream, bool gu
         }
     }
 
+    /// <summary>When the work was done that used the block at <paramref name="address"/> before it was handed out; null where that is not known.</summary>
+    public CudaEvent? Vacated(nint address) => live.TryGetValue(address, out Block? block) ? block.Vacated : null;
+
     /// <inheritdoc/>
     public void Dispose()
     {
         Trim();
-        foreach (DeviceMemory block in live.Values)
+        foreach (Block block in live.Values)
         {
             block.Dispose();
         }
@@ -93,7 +103,21 @@ internal sealed class DevicePool(CudaContext context, CudaStream stream, bool gu
         live.Clear();
     }
 
-    private DeviceMemory Allocate(long size)
+    private Block Allocate(long size)
+    {
+        DeviceMemory memory = AllocateMemory(size);
+        try
+        {
+            return new Block(memory, size >= StreamedBytes ? new CudaEvent(context) : null);
+        }
+        catch
+        {
+            memory.Dispose();
+            throw;
+        }
+    }
+
+    private DeviceMemory AllocateMemory(long size)
     {
         try
         {
@@ -109,7 +133,7 @@ internal sealed class DevicePool(CudaContext context, CudaStream stream, bool gu
     /// <summary>Returns free blocks to the driver.</summary>
     private void Trim()
     {
-        foreach (DeviceMemory block in free.Values.SelectMany(blocks => blocks))
+        foreach (Block block in free.Values.SelectMany(blocks => blocks))
         {
             block.Dispose();
         }
@@ -131,5 +155,18 @@ internal sealed class DevicePool(CudaContext context, CudaStream stream, bool gu
     {
         long step = Math.Max(GuardBytes, (long)BitOperations.RoundUpToPowerOf2((ulong)Math.Max(bytes, 1)) / 16);
         return checked((Math.Max(bytes, 1) + step - 1) / step * step);
+    }
+
+    private sealed class Block(DeviceMemory memory, CudaEvent? vacated) : IDisposable
+    {
+        public DeviceMemory Memory => memory;
+
+        public CudaEvent? Vacated => vacated;
+
+        public void Dispose()
+        {
+            memory.Dispose();
+            vacated?.Dispose();
+        }
     }
 }
