@@ -1,5 +1,4 @@
 using System.Numerics;
-using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 
 namespace NativeEngine.Kernels.Cpu;
@@ -72,8 +71,8 @@ public sealed partial class CpuBackend
         Check.AllFinite(x);
         return x.DType switch
         {
-            DType.F32 => AllFinite<float>(x, TensorPrimitives.IsFiniteAll),
-            DType.F64 => AllFinite<double>(x, TensorPrimitives.IsFiniteAll),
+            DType.F32 => AllFinite<float>(x, RowMath.AllFinite),
+            DType.F64 => AllFinite<double>(x, RowMath.AllFinite),
             _ => AllFinite<ushort>(x, Bfloat16.AllFinite),
         };
     }
