@@ -48,6 +48,26 @@ internal static unsafe class RowMath
         }
     }
 
+    /// <summary>sum(x y)</summary>
+    [MethodImpl(InnerLoop.Options)]
+    public static T Dot<T>(T* x, T* y, int count) where T : unmanaged, INumber<T>
+    {
+        Vector512<T> sums = Vector512<T>.Zero;
+        int i = 0;
+        for (; i <= count - Vector512<T>.Count; i += Vector512<T>.Count)
+        {
+            sums = Simd512<T>.MultiplyAdd(Vector512.Load(x + i), Vector512.Load(y + i), sums);
+        }
+
+        T rest = T.Zero;
+        for (; i < count; i++)
+        {
+            rest += x[i] * y[i];
+        }
+
+        return Vector512.Sum(sums) + rest;
+    }
+
     /// <summary>False when x holds a NaN or an infinity: numbers that do not vanish when they are subtracted from themselves.</summary>
     [MethodImpl(InnerLoop.Options)]
     public static bool AllFinite<T>(ReadOnlySpan<T> x) where T : unmanaged, INumber<T>
