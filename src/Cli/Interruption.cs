@@ -10,6 +10,7 @@ internal sealed partial class Interruption : IDisposable
 {
     // The limit of "ulimit -f": left alone the signal kills the process; ignored, the write fails with EFBIG and is reported.
     private const int SigXfsz = 25;
+    private const int SigHup = 1;
     private const nint SigIgn = 1;
 
     private readonly CancellationTokenSource source = new();
@@ -79,13 +80,18 @@ internal sealed partial class Interruption : IDisposable
     // A parent that ignores a signal for us (nohup) wants the run to outlive it; registering would take that away.
     private static bool IsIgnored(PosixSignal signal)
     {
-        const string Field = "SigIgn:";
-        if (!OperatingSystem.IsLinux() || signal != PosixSignal.SIGHUP)
+        if (OperatingSystem.IsWindows() || signal != PosixSignal.SIGHUP)
         {
             return false;
         }
 
-        string? line = File.ReadLines("/proc/self/status").FirstOrDefault(l => l.StartsWith(Field, StringComparison.Ordinal));
-        return line is not null && (Convert.ToUInt64(line[Field.Length..].Trim(), 16) & 1) != 0;
+        // What a signal does can only be learnt by changing it.
+        nint before = SetHandler(SigHup, SigIgn);
+        if (before != SigIgn)
+        {
+            _ = SetHandler(SigHup, before);
+        }
+
+        return before == SigIgn;
     }
 }

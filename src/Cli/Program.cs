@@ -3,6 +3,7 @@ using System.Text;
 using NativeEngine.Cli;
 using NativeEngine.Cli.Output;
 
+StartupProfile.Replay(args.FirstOrDefault() ?? "");
 using Interruption interruption = Interruption.OnSignals();
 CultureInfo.CurrentCulture = CultureInfo.CurrentUICulture = CultureInfo.InvariantCulture;
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.DefaultThreadCurrentUICulture = CultureInfo.InvariantCulture;

@@ -100,7 +100,7 @@ internal static class Checked
     public static Option<T> Choice<T>(string name, string description, params (string Word, T Value)[] choices)
     {
         string[] words = Array.ConvertAll(choices, c => c.Word);
-        int byDefault = Array.FindIndex(choices, c => EqualityComparer<T>.Default.Equals(c.Value, default));
+        int byDefault = Array.FindIndex(choices, c => Equals(c.Value, default(T)));
         CheckedOption<T> option = new(
             name,
             string.Join('|', words),

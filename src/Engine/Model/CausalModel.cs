@@ -261,8 +261,8 @@ public sealed class CausalModel : IDisposable
     private Linear LoadStacked(int l, bool asStored, LinearLayout map)
     {
         // parts of different types meet in the wider one
-        DType[] stored = [.. map.Parts.Select(p => asStored ? ForwardType(Entry(Parameter(p.Role, l, false, new Shape(p.Rows, map.Inputs)))) : dtype).Distinct()];
-        Tensor weight = backend.Alloc(stored is [DType one] ? one : dtype, new Shape(map.Rows, map.Inputs));
+        DType first = Stored(map.Parts[0]);
+        Tensor weight = backend.Alloc(map.Parts.All(p => Stored(p) == first) ? first : dtype, new Shape(map.Rows, map.Inputs));
         Tensor? bias = map.HasBias ? backend.Alloc(dtype, new Shape(map.Rows)) : null;
         foreach (LinearPart part in map.Parts)
         {
@@ -274,6 +274,8 @@ public sealed class CausalModel : IDisposable
         }
 
         return new Linear(weight, bias);
+
+        DType Stored(LinearPart part) => asStored ? ForwardType(Entry(Parameter(part.Role, l, false, new Shape(part.Rows, map.Inputs)))) : dtype;
     }
 
     private Norm LoadNorm(Role role, int l, int width) => !Spec.NormAffine

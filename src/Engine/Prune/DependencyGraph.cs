@@ -13,7 +13,7 @@ public sealed class DependencyGraph
     private readonly ILookup<(Role, int), Parameter> tensors;
     private readonly Dictionary<(Role, int, Dimension), Member> members = [];
     private readonly List<Member> inOrder = [];
-    private readonly Dictionary<Member, List<(Member Other, int Structures)>> couplings = [];
+    private readonly Dictionary<Member, List<Coupling>> couplings = [];
     private Member? signal; // what the residual stream was last coupled to
 
     /// <summary>Builds the graph of <paramref name="spec"/>, which may be sliced or pruned.</summary>
@@ -125,8 +125,8 @@ public sealed class DependencyGraph
     {
         if (a is not null && b is not null)
         {
-            couplings[a].Add((b, structures));
-            couplings[b].Add((a, structures));
+            couplings[a].Add(new(b, structures));
+            couplings[b].Add(new(a, structures));
         }
     }
 
@@ -169,7 +169,12 @@ public sealed class DependencyGraph
             {
                 List<Member> component = Reach(root);
                 seen.UnionWith(component);
-                int count = component.SelectMany(m => couplings[m]).Select(c => c.Structures).DefaultIfEmpty(root.Size).Min();
+                int count = root.Size; // no member is narrower
+                foreach (Coupling coupling in component.SelectMany(m => couplings[m]))
+                {
+                    count = Math.Min(count, coupling.Structures);
+                }
+
                 yield return new Group(KindOf(root), root.Layer, count, component);
             }
         }
@@ -200,4 +205,6 @@ public sealed class DependencyGraph
         { Role: Role.Head, Dimension: Dimension.Out } => null,
         _ => StructureKind.Hidden,
     };
+
+    private sealed record Coupling(Member Other, int Structures);
 }

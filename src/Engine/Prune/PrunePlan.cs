@@ -74,5 +74,14 @@ public sealed record PrunePlan(ModelSpec Dense, IReadOnlyList<PrunedGroup> Group
 
     private IReadOnlyList<int> Pruned(StructureKind? kind, int layer) => Groups.FirstOrDefault(g => g.Kind == kind && g.Layer == layer)?.Pruned ?? [];
 
-    private int[] Kept(StructureKind kind, int layer) => [.. Enumerable.Range(0, Dense.Count(kind, layer)).Except(Pruned(kind, layer))];
+    private int[] Kept(StructureKind kind, int layer)
+    {
+        bool[] gone = new bool[Dense.Count(kind, layer)];
+        foreach (int i in Pruned(kind, layer))
+        {
+            gone[i] = true;
+        }
+
+        return [.. Enumerable.Range(0, gone.Length).Where(i => !gone[i])];
+    }
 }

@@ -97,8 +97,12 @@ public sealed class Selection(PruneSchedule schedule, PruneTarget target, Rankin
         return [.. scored.Select(g => g.Scores.Count(s => s > threshold) is > 0 and var above ? above : g.Group.Count)];
     }
 
-    private static PrunedGroup Lowest(ScoredGroup scored, int kept) => new(
-        scored.Group.Layer,
-        scored.Group.Kind!.Value,
-        [.. scored.Scores.Index().OrderBy(s => s.Item).Take(scored.Group.Count - kept).Select(s => s.Index).Order()]);
+    private static PrunedGroup Lowest(ScoredGroup scored, int kept)
+    {
+        int[] order = [.. Enumerable.Range(0, scored.Scores.Count)];
+        Array.Sort(order, (a, b) => scored.Scores[a].CompareTo(scored.Scores[b]) is not 0 and var byScore ? byScore : a - b);
+        int[] lowest = order[..(scored.Group.Count - kept)];
+        Array.Sort(lowest);
+        return new(scored.Group.Layer, scored.Group.Kind!.Value, lowest);
+    }
 }

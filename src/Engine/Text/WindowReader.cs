@@ -71,7 +71,12 @@ internal sealed class WindowReader(Session session, ModelSpec spec, string folde
     /// <summary>Throws NE3178 when an id has no row in the embedding.</summary>
     public void CheckIds(ReadOnlySpan<int> ids, string path)
     {
-        int largest = System.Numerics.Tensors.TensorPrimitives.Max(ids);
+        int largest = 0;
+        foreach (int id in ids)
+        {
+            largest = Math.Max(largest, id);
+        }
+
         if (largest >= spec.Vocab)
         {
             throw new EngineException("NE3178", $"token id {largest} is outside the embedding")

@@ -90,7 +90,7 @@ internal sealed unsafe class AttentionBlocks<T>(
             for (int i = 0; i < queries && key > start; i++)
             {
                 var row = new Span<T>(sums + i * paddedDim, paddedDim);
-                TensorPrimitives.Multiply(row, decay[i], row);
+                RowMath.Scale(row, row, decay[i]);
             }
 
             AddValues(sums, scores, count, values + key * paddedDim, queries, key == start ? T.Zero : T.One);
@@ -99,7 +99,7 @@ internal sealed unsafe class AttentionBlocks<T>(
         for (int i = 0; i < queries; i++)
         {
             Span<T> yi = y.Row<T>(batch * layout.Queries + firstQuery + i).Slice((int)head * headDim, headDim);
-            TensorPrimitives.Multiply(new ReadOnlySpan<T>(sums + i * paddedDim, headDim), T.CreateTruncating(weight[i] == 0 ? 0 : 1 / weight[i]), yi);
+            RowMath.Scale(yi, new(sums + i * paddedDim, headDim), T.CreateTruncating(weight[i] == 0 ? 0 : 1 / weight[i]));
         }
 
         if (logSumExp is not null)

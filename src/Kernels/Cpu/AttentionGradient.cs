@@ -113,7 +113,7 @@ internal sealed unsafe class AttentionGradient<T>(
         Clear(sumsQ, (long)queries * paddedDim);
         for (int i = 0; i < queries; i++)
         {
-            d[i] = TensorPrimitives.Dot(new ReadOnlySpan<T>(Row(dy, head, firstQuery + i), headDim), new(Row(y, head, firstQuery + i), headDim));
+            d[i] = RowMath.Dot(Row(dy, head, firstQuery + i), Row(y, head, firstQuery + i), headDim);
         }
     }
 

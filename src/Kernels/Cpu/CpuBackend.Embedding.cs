@@ -1,5 +1,4 @@
 using System.Numerics;
-using System.Numerics.Tensors;
 
 namespace NativeEngine.Kernels.Cpu;
 
@@ -70,7 +69,7 @@ public sealed partial class CpuBackend
                 if (id[n] % Pieces == piece)
                 {
                     Span<T> row = dtable.Row<T>(id[n]);
-                    TensorPrimitives.Add(row, dy.Row<T>(n), row);
+                    RowMath.Add(row, dy.Row<T>(n));
                 }
             }
         });

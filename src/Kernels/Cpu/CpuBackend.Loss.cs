@@ -1,5 +1,4 @@
 using System.Numerics;
-using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
@@ -58,7 +57,7 @@ public sealed partial class CpuBackend
             Span<T> yn = y.Row<T>(n);
             ReadOnlySpan<T> xn = x.Row<T>(n);
             double sum = RowReduce.Exp(yn, xn, RowReduce.Max(xn));
-            TensorPrimitives.Multiply(yn, T.CreateTruncating(1 / sum), yn);
+            RowMath.Scale(yn, yn, T.CreateTruncating(1 / sum));
         }
     });
 

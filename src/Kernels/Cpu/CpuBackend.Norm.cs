@@ -69,11 +69,7 @@ public sealed partial class CpuBackend
             Span<T> yn = y.Row<T>(n);
             ReadOnlySpan<T> xn = x.Row<T>(n);
             double scale = 1 / Math.Sqrt(RowReduce.SumOfSquares(xn, 0) / width + eps);
-            TensorPrimitives.Multiply(xn, T.CreateTruncating(scale), yn);
-            if (gain is not null)
-            {
-                TensorPrimitives.Multiply(yn, gain.Row<T>(0), yn);
-            }
+            RowMath.Scale(yn, xn, T.CreateTruncating(scale), gain is null ? default : gain.Row<T>(0));
         }
     });
 
@@ -87,15 +83,10 @@ public sealed partial class CpuBackend
             double mean = RowReduce.Sum(xn) / xn.Length;
             double variance = RowReduce.SumOfSquares(xn, mean) / xn.Length;
             TensorPrimitives.Subtract(xn, T.CreateTruncating(mean), yn);
-            TensorPrimitives.Multiply(yn, T.CreateTruncating(1 / Math.Sqrt(variance + eps)), yn);
-            if (gain is not null)
-            {
-                TensorPrimitives.Multiply(yn, gain.Row<T>(0), yn);
-            }
-
+            RowMath.Scale(yn, yn, T.CreateTruncating(1 / Math.Sqrt(variance + eps)), gain is null ? default : gain.Row<T>(0));
             if (bias is not null)
             {
-                TensorPrimitives.Add(yn, bias.Row<T>(0), yn);
+                RowMath.Add(yn, bias.Row<T>(0));
             }
         }
     });

@@ -1,5 +1,4 @@
 using System.Numerics;
-using System.Numerics.Tensors;
 
 namespace NativeEngine.Kernels.Cpu;
 
@@ -46,7 +45,7 @@ public sealed partial class CpuBackend
         for (long n = first; n < end; n++)
         {
             Span<T> row = y.Row<T>(n);
-            TensorPrimitives.Add(row, b.Row<T>(0), row);
+            RowMath.Add(row, b.Row<T>(0));
         }
     });
 
@@ -55,7 +54,7 @@ public sealed partial class CpuBackend
         for (long n = first; n < end; n++)
         {
             Span<T> row = y.Row<T>(n);
-            TensorPrimitives.Add(row, x.Row<T>(n), row);
+            RowMath.Add(row, x.Row<T>(n));
         }
     });
 

@@ -1,5 +1,4 @@
 using System.Numerics;
-using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
@@ -132,7 +131,11 @@ public sealed partial class CpuBackend
             }
         });
         Span<double> total = sums.Row<double>(0)[..(int)w.Columns];
-        TensorPrimitives.Abs(total, total);
+        foreach (ref double sum in total)
+        {
+            sum = Math.Abs(sum);
+        }
+
         AddSums(scores, total);
 
         static ReadOnlySpan<T> Row(Tensor? x, long n) => x is null ? [] : x.Row<T>(n);

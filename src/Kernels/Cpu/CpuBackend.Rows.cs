@@ -1,4 +1,3 @@
-using System.Numerics.Tensors;
 using System.Runtime.Intrinsics;
 
 namespace NativeEngine.Kernels.Cpu;
@@ -48,7 +47,7 @@ public sealed partial class CpuBackend
             Span<double> total = parts.Row<double>(0)[(int)first..(int)end];
             for (long i = 1; i < blocks; i++)
             {
-                TensorPrimitives.Add(total, parts.Row<double>(i)[(int)first..(int)end], total);
+                RowMath.Add<double>(total, parts.Row<double>(i)[(int)first..(int)end]);
             }
         });
         return parts;
@@ -59,7 +58,7 @@ public sealed partial class CpuBackend
     {
         if (b.DType == DType.F64)
         {
-            TensorPrimitives.Add(b.Row<double>(0), sums, b.Row<double>(0));
+            RowMath.Add(b.Row<double>(0), sums);
             return;
         }
 

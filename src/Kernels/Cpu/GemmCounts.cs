@@ -1,35 +1,47 @@
+using System.Runtime.InteropServices;
+
 namespace NativeEngine.Kernels.Cpu;
 
-/// <summary>A number that the JIT knows when it compiles a generic method.</summary>
-internal interface ICount
-{
-    static abstract int Count { get; }
-}
+// Numbers as types: sizeof(Nx) is x, a constant that the JIT has at hand while it reads a generic method, so that branches
+// it decides are never compiled. A static property would be known only after everything behind the branch was inlined.
+[StructLayout(LayoutKind.Sequential, Size = 1)]
+internal readonly struct N1;
 
-internal readonly struct N1 : ICount { public static int Count => 1; }
+[StructLayout(LayoutKind.Sequential, Size = 2)]
+internal readonly struct N2;
 
-internal readonly struct N2 : ICount { public static int Count => 2; }
+[StructLayout(LayoutKind.Sequential, Size = 3)]
+internal readonly struct N3;
 
-internal readonly struct N3 : ICount { public static int Count => 3; }
+[StructLayout(LayoutKind.Sequential, Size = 4)]
+internal readonly struct N4;
 
-internal readonly struct N4 : ICount { public static int Count => 4; }
+[StructLayout(LayoutKind.Sequential, Size = 5)]
+internal readonly struct N5;
 
-internal readonly struct N5 : ICount { public static int Count => 5; }
+[StructLayout(LayoutKind.Sequential, Size = 6)]
+internal readonly struct N6;
 
-internal readonly struct N6 : ICount { public static int Count => 6; }
+[StructLayout(LayoutKind.Sequential, Size = 7)]
+internal readonly struct N7;
 
-internal readonly struct N7 : ICount { public static int Count => 7; }
+[StructLayout(LayoutKind.Sequential, Size = 8)]
+internal readonly struct N8;
 
-internal readonly struct N8 : ICount { public static int Count => 8; }
+[StructLayout(LayoutKind.Sequential, Size = 9)]
+internal readonly struct N9;
 
-internal readonly struct N9 : ICount { public static int Count => 9; }
+[StructLayout(LayoutKind.Sequential, Size = 10)]
+internal readonly struct N10;
 
-internal readonly struct N10 : ICount { public static int Count => 10; }
+[StructLayout(LayoutKind.Sequential, Size = 11)]
+internal readonly struct N11;
 
-internal readonly struct N11 : ICount { public static int Count => 11; }
+[StructLayout(LayoutKind.Sequential, Size = 12)]
+internal readonly struct N12;
 
-internal readonly struct N12 : ICount { public static int Count => 12; }
+[StructLayout(LayoutKind.Sequential, Size = 13)]
+internal readonly struct N13;
 
-internal readonly struct N13 : ICount { public static int Count => 13; }
-
-internal readonly struct N14 : ICount { public static int Count => 14; }
+[StructLayout(LayoutKind.Sequential, Size = 14)]
+internal readonly struct N14;

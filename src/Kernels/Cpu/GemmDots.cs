@@ -95,9 +95,9 @@ internal static unsafe class GemmDots
         where W : unmanaged
         where V : struct
         where S : ISimd<T, V>
-        where R : ICount
+        where R : unmanaged
     {
-        bool two = R.Count > 1;
+        bool two = sizeof(R) > 1;
         W* b1 = b + Math.Min(1, columns - 1) * ldb;
         W* b2 = b + Math.Min(2, columns - 1) * ldb;
         W* b3 = b + Math.Min(3, columns - 1) * ldb;
@@ -144,7 +144,7 @@ internal static unsafe class GemmDots
             }
         }
 
-        for (int i = 0; i < R.Count; i++)
+        for (int i = 0; i < sizeof(R); i++)
         {
             if (columns == 4 && Vector128<T>.Count == 4)
             {

@@ -14,9 +14,7 @@ internal enum Isa
 /// <summary>The micro-kernels of one register width and the block sizes that suit them.</summary>
 internal sealed unsafe class GemmTiles<T> where T : unmanaged, INumber<T>
 {
-    private static readonly GemmTiles<T> Tiles128 = new(Isa.Vector128, 6, SixRows<Vector128<T>, Simd128<T>>());
-    private static readonly GemmTiles<T> Tiles256 = new(Isa.Vector256, 6, SixRows<Vector256<T>, Simd256<T>>());
-    private static readonly GemmTiles<T> Tiles512 = new(Isa.Vector512, 14, FourteenRows<Vector512<T>, Simd512<T>>());
+    private static readonly GemmTiles<T>?[] Made = new GemmTiles<T>?[3]; // on demand: a table of so many kernels takes a millisecond
 
     private readonly delegate*<long, T*, long, T*, long, T, T, T*, long, void>[] table;
 
@@ -50,11 +48,11 @@ internal sealed unsafe class GemmTiles<T> where T : unmanaged, INumber<T>
     public int Depth => 384;
 
     /// <summary>The kernels of a given width, whether or not this machine runs them well.</summary>
-    public static GemmTiles<T> For(Isa isa) => isa switch
+    public static GemmTiles<T> For(Isa isa) => Made[(int)isa] ??= isa switch
     {
-        Isa.Vector512 => Tiles512,
-        Isa.Vector256 => Tiles256,
-        _ => Tiles128,
+        Isa.Vector512 => new(isa, 14, FourteenRows<Vector512<T>, Simd512<T>>()),
+        Isa.Vector256 => new(isa, 6, SixRows<Vector256<T>, Simd256<T>>()),
+        _ => new(isa, 6, SixRows<Vector128<T>, Simd128<T>>()),
     };
 
     /// <summary>See <see cref="GemmTile.Run"/>; 1..<see cref="Rows"/> rows, 1 or 2 registers per row.</summary>
