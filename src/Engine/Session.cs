@@ -33,6 +33,9 @@ public sealed class Session : IDisposable
     /// <summary>The device.</summary>
     public IBackend Backend { get; }
 
+    /// <summary>What models compute in; null for F32 on the CPU and, on a GPU, for the type that a model is stored in.</summary>
+    public DType? DType { get; init; }
+
     /// <summary>Where progress and notices go.</summary>
     public IReporter Reporter { get; }
 

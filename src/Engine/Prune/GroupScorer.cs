@@ -37,7 +37,7 @@ public sealed class GroupScorer(Session session, CausalModel model, Importance i
         if (importance.NeedsGradients)
         {
             using OuterGradients? gradients = Outer = outer is null ? null : OuterGradients.Zeros(backend, outer, model.Spec.TiedHead, DType.F32);
-            using var pass = new GradientPass(session, model, DType.F32, session.ActivationMemory);
+            using var pass = new GradientPass(session, model, model.DType, session.ActivationMemory);
             pass.Run(batches, this);
             ScoreOuter(outer, gradients);
         }

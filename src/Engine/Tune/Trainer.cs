@@ -29,8 +29,8 @@ public sealed class Trainer : IDisposable
     {
         (this.session, this.model, this.options, this.state) = (session, model, options, state);
         gradients = state.Adapters.ZerosAlike();
-        pass = new GradientPass(session, model, DType.F32, session.ActivationMemory);
-        forward = new Forward(session.Backend, model.Spec, DType.F32);
+        pass = new GradientPass(session, model, model.DType, session.ActivationMemory);
+        forward = new Forward(session.Backend, model.Spec, model.DType);
         state.Adapters.AttachTo(model, gradients);
     }
 
@@ -79,7 +79,7 @@ public sealed class Trainer : IDisposable
     public double Evaluate(IReadOnlyList<MicroBatch> batches)
     {
         session.Switch("evaluate");
-        long signal = batches.Max(b => (long)b.Ids.Length) * model.Spec.Hidden * sizeof(float);
+        long signal = batches.Max(b => (long)b.Ids.Length) * model.Spec.Hidden * model.DType.Size();
         int together = model.IsResident ? 1 : (int)Math.Clamp(SignalBytes / signal, 1, batches.Count);
         double loss = batches.Chunk(together).SelectMany(Losses).Sum() / batches.Sum(b => (long)b.TargetCount);
         return double.IsFinite(loss) ? loss : throw new EngineException("NE10011", $"step {state.Step}: the loss on the held-out set is not finite")

@@ -55,7 +55,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void Transpose(Tensor y, Tensor x)
     {
-        Check.Transpose(y, x);
+        Check.Transpose(this, y, x);
         if (x.DType == DType.F32)
         {
             Transpose<float>(y, x);
@@ -69,7 +69,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public bool AllFinite(Tensor x)
     {
-        Check.AllFinite(x);
+        Check.AllFinite(this, x);
         return x.DType switch
         {
             DType.F32 => AllFinite<float>(x, TensorPrimitives.IsFiniteAll),
