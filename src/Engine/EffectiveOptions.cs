@@ -6,12 +6,12 @@ namespace NativeEngine;
 
 /// <summary>
 /// The options of a run as its manifest keeps them: names and values spelt as on the command line, so that <c>--config MANIFEST</c>
-/// repeats the run. What was not given and has no value is left out.
+/// repeats the run. What was not given and has no value is left out. A type to compute in is that of the session, where one was asked for.
 /// </summary>
 public static class EffectiveOptions
 {
     /// <summary>The options of <c>slice</c>.</summary>
-    public static JsonObject Of(SliceOptions o) => Given(
+    public static JsonObject Of(SliceOptions o, DType? dtype = null) => Given(
         ("command", "slice"),
         ("model", o.Model),
         ("out", o.Output),
@@ -33,10 +33,11 @@ public static class EffectiveOptions
         ("tokenizer", Word(o.Tokenizer)),
         ("store", Word(o.Store)),
         ("overwrite", o.Overwrite),
+        ("dtype", Word(dtype)),
         ("seed", o.Seed));
 
     /// <summary>The options of <c>prune</c>.</summary>
-    public static JsonObject Of(PruneOptions o) => Given(
+    public static JsonObject Of(PruneOptions o, DType? dtype = null) => Given(
         ("command", "prune"),
         ("model", o.Model),
         ("out", o.Output),
@@ -66,6 +67,7 @@ public static class EffectiveOptions
         ("tokenizer", Word(o.Tokenizer)),
         ("store", Word(o.Store)),
         ("overwrite", o.Overwrite),
+        ("dtype", Word(dtype)),
         ("seed", o.Seed));
 
     /// <summary>The options of <c>export</c>.</summary>
@@ -78,7 +80,7 @@ public static class EffectiveOptions
         ("overwrite", o.Overwrite));
 
     /// <summary>The options of <c>tune</c>. Whether it was resumed makes no difference to what it made.</summary>
-    public static JsonObject Of(TuneOptions o) => Given(
+    public static JsonObject Of(TuneOptions o, DType? dtype = null) => Given(
         ("command", "tune"),
         ("model", o.Model),
         ("out", o.Output),
@@ -109,6 +111,7 @@ public static class EffectiveOptions
         ("patience", o.Patience),
         ("tokenizer", Word(o.Tokenizer)),
         ("overwrite", o.Overwrite),
+        ("dtype", Word(dtype)),
         ("seed", o.Seed));
 
     /// <summary>The options of <c>merge</c>.</summary>

@@ -33,6 +33,12 @@ public sealed class Session : IDisposable
     /// <summary>The device.</summary>
     public IBackend Backend { get; }
 
+    /// <summary>What models compute in; null for F32 on the CPU and, on a GPU, for the type that a model is stored in.</summary>
+    public DType? DType { get; init; }
+
+    /// <summary>Whether the device computes in BF16 and F16.</summary>
+    public bool ComputesIn16Bits => Backend.Supports(Op.Attention, Kernels.DType.BF16);
+
     /// <summary>Where progress and notices go.</summary>
     public IReporter Reporter { get; }
 

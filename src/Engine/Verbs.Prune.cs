@@ -35,7 +35,7 @@ public static partial class Verbs
         {
             double? dense = eval is null ? null : PrunerPerplexity(session, options.Model, eval);
             session.Phase("write", pruned.Layers.Count);
-            PrunedFolder.Write(session, model, plan, options.Store, options.Output, options.Overwrite, EffectiveOptions.Of(options));
+            PrunedFolder.Write(session, model, plan, options.Store, options.Output, options.Overwrite, EffectiveOptions.Of(options, session.DType));
             perplexity = eval is null ? null : new PrunePerplexity(dense, PrunerPerplexity(session, options.Output, eval));
         }
 

@@ -33,7 +33,7 @@ public static partial class Verbs
         }
 
         session.Switch("write");
-        writer.Commit(EffectiveOptions.Of(options));
+        writer.Commit(EffectiveOptions.Of(options, session.DType));
         double? sliced = eval is null ? null : SliceGptPerplexity(session, options.Output, eval);
         return new SliceResult
         {

@@ -11,24 +11,23 @@ internal static partial class Check
     }
 
     /// <summary>Arguments of <see cref="IBackend.Transpose"/>.</summary>
-    public static void Transpose(Tensor y, Tensor x)
+    public static void Transpose(IBackend backend, Tensor y, Tensor x)
     {
-        SameFloats(Op.Transpose, y, x);
+        SameFloats(backend, Op.Transpose, y, x);
         That(y.Rows == x.Columns && y.Columns == x.Rows, Op.Transpose, "y must have the columns of x as rows", y, x);
     }
 
     /// <summary>Arguments of <see cref="IBackend.AllFinite"/>.</summary>
-    public static void AllFinite(Tensor x) =>
-        That(x.DType is DType.F32 or DType.F64 or DType.BF16, Op.AllFinite, "the elements must be F32, F64 or BF16", x);
+    public static void AllFinite(IBackend backend, Tensor x) =>
+        SameFloats(backend, Op.AllFinite, x);
 
     /// <summary>Arguments of <see cref="IBackend.Gemm"/>; returns the number of products and their extents.</summary>
-    public static (long Batch, long M, long N, long K) Gemm(Tensor c, Tensor a, Tensor b, bool transposeA, bool transposeB)
+    public static (long Batch, long M, long N, long K) Gemm(IBackend backend, Tensor c, Tensor a, Tensor b, bool transposeA, bool transposeB)
     {
         int rank = c.Shape.Rank;
-        bool stored = b.DType == DType.BF16 && c.DType == DType.F32;
-        if (rank is not (2 or 3) || a.Shape.Rank != rank || b.Shape.Rank != rank || a.DType != c.DType || (b.DType != c.DType && !stored))
+        if (rank is not (2 or 3) || a.Shape.Rank != rank || b.Shape.Rank != rank || !Multiplies(backend, c.DType, a.DType, b.DType))
         {
-            throw new ArgumentException($"Gemm: {c} = {a} x {b}: three matrices, or three batches of them, of one type are needed (b may be BF16 where the others are F32)");
+            throw new ArgumentException($"Gemm: {c} = {a} x {b}: {backend.Name} multiplies three matrices, or three batches of them, of one type (others: see IBackend)");
         }
 
         long batch = rank == 3 ? c.Shape[0] : 1;
@@ -40,15 +39,15 @@ internal static partial class Check
             throw new ArgumentException($"Gemm: the shapes of {c} = {a}{(transposeA ? "^T" : "")} x {b}{(transposeB ? "^T" : "")} do not fit");
         }
 
-        return c.DType is DType.F32 or DType.F64 ? (batch, m, n, k) : throw new ArgumentException($"Gemm: {c.DType} is not computed");
+        return (batch, m, n, k);
     }
 
     /// <summary>Arguments of <see cref="IBackend.Gram"/>.</summary>
-    public static void Gram(Tensor h, Tensor x)
+    public static void Gram(IBackend backend, Tensor h, Tensor x)
     {
-        if (h.DType != DType.F64 || x.DType != DType.F32 || h.Shape.Rank != 2 || h.Rows != x.Columns || h.Columns != x.Columns)
+        if (h.DType != DType.F64 || !backend.Supports(Op.Gram, x.DType) || h.Shape.Rank != 2 || h.Rows != x.Columns || h.Columns != x.Columns)
         {
-            throw new ArgumentException($"Gram: {h} += {x}^T {x}: an F64 matrix (D,D) and an F32 matrix (N,D) are needed");
+            throw new ArgumentException($"Gram: {h} += {x}^T {x}: an F64 matrix (D,D) and a narrower one (N,D) that {backend.Name} multiplies are needed");
         }
     }
 
@@ -75,56 +74,58 @@ internal static partial class Check
     }
 
     /// <summary>Arguments of <see cref="IBackend.AddBias"/>.</summary>
-    public static void AddBias(Tensor y, Tensor b)
+    public static void AddBias(IBackend backend, Tensor y, Tensor b)
     {
-        SameFloats(Op.AddBias, y, b);
+        SameFloats(backend, Op.AddBias, y, b);
         OnePerColumn(Op.AddBias, y, b);
     }
 
     /// <summary>Arguments of <see cref="IBackend.Add"/>.</summary>
-    public static void Add(Tensor y, Tensor x)
+    public static void Add(IBackend backend, Tensor y, Tensor x)
     {
-        SameFloats(Op.Add, y, x);
+        SameFloats(backend, Op.Add, y, x);
         SameSize(Op.Add, y, x);
     }
 
     /// <summary>Arguments of <see cref="IBackend.AddColumnSums"/>.</summary>
-    public static void AddColumnSums(Tensor b, Tensor x)
+    public static void AddColumnSums(IBackend backend, Tensor b, Tensor x)
     {
-        SameFloats(Op.AddColumnSums, b, x);
+        SameFloats(backend, Op.AddColumnSums, x);
+        Accumulators(Op.AddColumnSums, x, b);
         OnePerColumn(Op.AddColumnSums, x, b);
     }
 
     /// <summary>Arguments of <see cref="IBackend.Dropout"/>.</summary>
-    public static void Dropout(Tensor y, Tensor x, double rate)
+    public static void Dropout(IBackend backend, Tensor y, Tensor x, double rate)
     {
-        SameFloats(Op.Dropout, y, x);
+        SameFloats(backend, Op.Dropout, y, x);
         SameSize(Op.Dropout, y, x);
         That(rate is >= 0 and < 1, Op.Dropout, $"the rate must be in [0, 1), it is {rate}", y, x);
     }
 
     /// <summary>Arguments of <see cref="IBackend.RmsNorm"/>.</summary>
-    public static void RmsNorm(Tensor y, Tensor x, Tensor? gain, long width)
+    public static void RmsNorm(IBackend backend, Tensor y, Tensor x, Tensor? gain, long width)
     {
-        SameFloats(Op.RmsNorm, y, x, gain);
+        SameFloats(backend, Op.RmsNorm, y, x, gain);
         SameSize(Op.RmsNorm, y, x);
         OnePerColumn(Op.RmsNorm, x, gain);
         That(width > 0, Op.RmsNorm, "the width must be positive", x);
     }
 
     /// <summary>Arguments of <see cref="IBackend.LayerNorm"/>.</summary>
-    public static void LayerNorm(Tensor y, Tensor x, Tensor? gain, Tensor? bias)
+    public static void LayerNorm(IBackend backend, Tensor y, Tensor x, Tensor? gain, Tensor? bias)
     {
-        SameFloats(Op.LayerNorm, y, x, gain, bias);
+        SameFloats(backend, Op.LayerNorm, y, x, gain, bias);
         SameSize(Op.LayerNorm, y, x);
         OnePerColumn(Op.LayerNorm, x, gain);
         OnePerColumn(Op.LayerNorm, x, bias);
     }
 
     /// <summary>Arguments of <see cref="IBackend.RmsNormBackward"/>.</summary>
-    public static void RmsNormBackward(Tensor dx, Tensor? dgain, Tensor dy, Tensor x, Tensor? gain, long width)
+    public static void RmsNormBackward(IBackend backend, Tensor dx, Tensor? dgain, Tensor dy, Tensor x, Tensor? gain, long width)
     {
-        SameFloats(Op.RmsNormBackward, dx, dgain, dy, x, gain);
+        SameFloats(backend, Op.RmsNormBackward, dx, dy, x, gain);
+        Accumulators(Op.RmsNormBackward, x, dgain);
         SameSize(Op.RmsNormBackward, dx, dy, x);
         OnePerColumn(Op.RmsNormBackward, x, dgain);
         OnePerColumn(Op.RmsNormBackward, x, gain);
@@ -132,9 +133,10 @@ internal static partial class Check
     }
 
     /// <summary>Arguments of <see cref="IBackend.LayerNormBackward"/>.</summary>
-    public static void LayerNormBackward(Tensor dx, Tensor? dgain, Tensor? dbias, Tensor dy, Tensor x, Tensor? gain)
+    public static void LayerNormBackward(IBackend backend, Tensor dx, Tensor? dgain, Tensor? dbias, Tensor dy, Tensor x, Tensor? gain)
     {
-        SameFloats(Op.LayerNormBackward, dx, dgain, dbias, dy, x, gain);
+        SameFloats(backend, Op.LayerNormBackward, dx, dy, x, gain);
+        Accumulators(Op.LayerNormBackward, x, dgain, dbias);
         SameSize(Op.LayerNormBackward, dx, dy, x);
         OnePerColumn(Op.LayerNormBackward, x, dgain);
         OnePerColumn(Op.LayerNormBackward, x, dbias);
@@ -142,25 +144,27 @@ internal static partial class Check
     }
 
     /// <summary>Arguments of <see cref="IBackend.Embed"/>.</summary>
-    public static void Embed(Tensor y, Tensor table, Tensor ids)
+    public static void Embed(IBackend backend, Tensor y, Tensor table, Tensor ids)
     {
-        SameFloats(Op.Embed, y, table.DType == DType.BF16 && y.DType == DType.F32 ? null : table);
+        SameFloats(backend, Op.Embed, y, IsStoredWeight(backend, table.DType) && y.DType == DType.F32 ? null : table);
         That(y.Columns == table.Columns, Op.Embed, "y and the table must have the same columns", y, table);
         OnePerRow(Op.Embed, y, ids);
     }
 
     /// <summary>Arguments of <see cref="IBackend.EmbedBackward"/>.</summary>
-    public static void EmbedBackward(Tensor dtable, Tensor dy, Tensor ids)
+    public static void EmbedBackward(IBackend backend, Tensor dtable, Tensor dy, Tensor ids)
     {
-        SameFloats(Op.EmbedBackward, dtable, dy);
+        SameFloats(backend, Op.EmbedBackward, dy);
+        Accumulators(Op.EmbedBackward, dy, dtable);
         That(dtable.Columns == dy.Columns, Op.EmbedBackward, "the table and dy must have the same columns", dtable, dy);
         OnePerRow(Op.EmbedBackward, dy, ids);
     }
 
     /// <summary>Arguments of <see cref="IBackend.Rope"/>.</summary>
-    public static void Rope(Tensor x, Tensor cos, Tensor sin, Tensor positions, int headDim)
+    public static void Rope(IBackend backend, Tensor x, Tensor cos, Tensor sin, Tensor positions, int headDim)
     {
-        SameFloats(Op.Rope, x, cos, sin);
+        SameFloats(backend, Op.Rope, x);
+        Accumulators(Op.Rope, x, cos, sin);
         SameSize(Op.Rope, cos, sin);
         That(headDim > 0 && x.Columns % headDim == 0, Op.Rope, $"the columns must be heads of {headDim}", x);
         That(2 * cos.Columns <= headDim, Op.Rope, $"a head of {headDim} must hold two halves of the rotated dimensions", x, cos);
@@ -168,9 +172,10 @@ internal static partial class Check
     }
 
     /// <summary>Arguments of <see cref="IBackend.Attention"/>.</summary>
-    public static void Attention(Tensor y, Tensor? logSumExp, Tensor q, Tensor k, Tensor v, Tensor? mask, Tensor? first, AttentionDims dims)
+    public static void Attention(IBackend backend, Tensor y, Tensor? logSumExp, Tensor q, Tensor k, Tensor v, Tensor? mask, Tensor? first, AttentionDims dims)
     {
-        SameFloats(Op.Attention, y, logSumExp, q, k, v);
+        SameFloats(backend, Op.Attention, y, q, k, v);
+        Accumulators(Op.Attention, q, logSumExp);
         SameSize(Op.Attention, y, q);
         SameSize(Op.Attention, k, v);
         AttentionSizes(Op.Attention, logSumExp, q, k, v, mask, first, dims);
@@ -178,9 +183,10 @@ internal static partial class Check
 
     /// <summary>Arguments of <see cref="IBackend.AttentionBackward"/>.</summary>
     public static void AttentionBackward(
-        Tensor dq, Tensor dk, Tensor dv, Tensor dy, Tensor y, Tensor logSumExp, Tensor q, Tensor k, Tensor v, Tensor? mask, Tensor? first, AttentionDims dims)
+        IBackend backend, Tensor dq, Tensor dk, Tensor dv, Tensor dy, Tensor y, Tensor logSumExp, Tensor q, Tensor k, Tensor v, Tensor? mask, Tensor? first, AttentionDims dims)
     {
-        SameFloats(Op.AttentionBackward, dq, dk, dv, dy, y, logSumExp, q, k, v);
+        SameFloats(backend, Op.AttentionBackward, dq, dk, dv, dy, y, q, k, v);
+        Accumulators(Op.AttentionBackward, q, logSumExp);
         SameSize(Op.AttentionBackward, dq, dy, y, q);
         SameSize(Op.AttentionBackward, dk, dv, k, v);
         AttentionSizes(Op.AttentionBackward, logSumExp, q, k, v, mask, first, dims);
@@ -190,63 +196,61 @@ internal static partial class Check
     }
 
     /// <summary>Arguments of <see cref="IBackend.Activate"/>.</summary>
-    public static void Activate(Tensor y, Tensor x)
+    public static void Activate(IBackend backend, Tensor y, Tensor x)
     {
-        SameFloats(Op.Activate, y, x);
+        SameFloats(backend, Op.Activate, y, x);
         SameSize(Op.Activate, y, x);
     }
 
     /// <summary>Arguments of <see cref="IBackend.ActivateGated"/>.</summary>
-    public static void ActivateGated(Tensor y, Tensor gate, Tensor up)
+    public static void ActivateGated(IBackend backend, Tensor y, Tensor gate, Tensor up)
     {
-        SameFloats(Op.ActivateGated, y, gate, up);
+        SameFloats(backend, Op.ActivateGated, y, gate, up);
         SameSize(Op.ActivateGated, y, gate, up);
     }
 
     /// <summary>Arguments of <see cref="IBackend.ActivateBackward"/>.</summary>
-    public static void ActivateBackward(Tensor dx, Tensor dy, Tensor x)
+    public static void ActivateBackward(IBackend backend, Tensor dx, Tensor dy, Tensor x)
     {
-        SameFloats(Op.ActivateBackward, dx, dy, x);
+        SameFloats(backend, Op.ActivateBackward, dx, dy, x);
         SameSize(Op.ActivateBackward, dx, dy, x);
     }
 
     /// <summary>Arguments of <see cref="IBackend.ActivateGatedBackward"/>.</summary>
-    public static void ActivateGatedBackward(Tensor dgate, Tensor dup, Tensor dy, Tensor gate, Tensor up)
+    public static void ActivateGatedBackward(IBackend backend, Tensor dgate, Tensor dup, Tensor dy, Tensor gate, Tensor up)
     {
-        SameFloats(Op.ActivateGatedBackward, dgate, dup, dy, gate, up);
+        SameFloats(backend, Op.ActivateGatedBackward, dgate, dup, dy, gate, up);
         SameSize(Op.ActivateGatedBackward, dgate, dup, dy, gate, up);
     }
 
     /// <summary>Arguments of <see cref="IBackend.Softmax"/>.</summary>
-    public static void Softmax(Tensor y, Tensor x)
+    public static void Softmax(IBackend backend, Tensor y, Tensor x)
     {
-        SameFloats(Op.Softmax, y, x);
+        SameFloats(backend, Op.Softmax, y, x);
         SameSize(Op.Softmax, y, x);
     }
 
     /// <summary>Arguments of <see cref="IBackend.TokenLogProb"/>.</summary>
-    public static void TokenLogProb(Tensor y, Tensor logits, Tensor targets)
+    public static void TokenLogProb(IBackend backend, Tensor y, Tensor logits, Tensor targets)
     {
-        SameFloats(Op.TokenLogProb, logits);
+        SameFloats(backend, Op.TokenLogProb, logits);
         OnePerRow(Op.TokenLogProb, logits, targets);
         OneDoublePerRow(Op.TokenLogProb, logits, y);
     }
 
     /// <summary>Arguments of <see cref="IBackend.CrossEntropy"/>.</summary>
-    public static void CrossEntropy(Tensor loss, Tensor logits, Tensor targets)
+    public static void CrossEntropy(IBackend backend, Tensor loss, Tensor logits, Tensor targets)
     {
-        SameFloats(Op.CrossEntropy, logits);
+        SameFloats(backend, Op.CrossEntropy, logits);
         OnePerRow(Op.CrossEntropy, logits, targets);
         OneDoublePerRow(Op.CrossEntropy, logits, loss);
     }
 
     /// <summary>Arguments of <see cref="IBackend.AddSaliency"/>.</summary>
-    public static void AddSaliency(Tensor scores, Tensor w, Tensor? g, Tensor? h, Saliency saliency, bool columns)
+    public static void AddSaliency(IBackend backend, Tensor scores, Tensor w, Tensor? g, Tensor? h, Saliency saliency, bool columns)
     {
-        DType dtype = w.DType == DType.BF16 ? DType.F32 : w.DType;
-        That(
-            dtype is DType.F32 or DType.F64 && (g?.DType ?? dtype) == dtype && (h?.DType ?? dtype) == dtype,
-            Op.AddSaliency, "w must be F32, F64 or BF16, and g and h must be F64 with an F64, F32 otherwise", w, g, h);
+        SameFloats(backend, Op.AddSaliency, w);
+        Accumulators(Op.AddSaliency, w, g, h);
         SameSize(Op.AddSaliency, w, g ?? w, h ?? w);
         That(g is not null || saliency is Saliency.Magnitude or Saliency.Square or Saliency.SecondOrder, Op.AddSaliency, "this saliency needs g", w, g, h);
         That(h is not null || saliency is not (Saliency.SecondOrder or Saliency.Mixed), Op.AddSaliency, "this saliency needs h", w, g, h);
@@ -261,9 +265,10 @@ internal static partial class Check
     }
 
     /// <summary>Arguments of <see cref="IBackend.AddSquares"/>.</summary>
-    public static void AddSquares(Tensor y, Tensor x)
+    public static void AddSquares(IBackend backend, Tensor y, Tensor x)
     {
-        SameFloats(Op.AddSquares, y, x);
+        SameFloats(backend, Op.AddSquares, x);
+        Accumulators(Op.AddSquares, x, y);
         SameSize(Op.AddSquares, y, x);
     }
 
@@ -271,15 +276,31 @@ internal static partial class Check
     public static void Kept(Op op, Tensor kept) => That(kept.DType == DType.I32 && kept.IsContiguous, op, "the indices must be I32, without gaps", kept);
 
     /// <summary>Arguments of <see cref="IBackend.SumOfSquares"/>.</summary>
-    public static void SumOfSquares(Tensor x) => SameFloats(Op.SumOfSquares, x);
+    public static void SumOfSquares(IBackend backend, Tensor x) => SameFloats(backend, Op.SumOfSquares, x);
 
     /// <summary>Arguments of <see cref="IBackend.AdamW"/>.</summary>
-    public static void AdamW(Tensor w, Tensor g, Tensor m, Tensor v, AdamWStep step)
+    public static void AdamW(IBackend backend, Tensor w, Tensor g, Tensor m, Tensor v, AdamWStep step)
     {
-        SameFloats(Op.AdamW, w, g, m, v);
+        SameFloats(backend, Op.AdamW, w, g, m, v);
         SameSize(Op.AdamW, w, g, m, v);
         That(step.Step > 0, Op.AdamW, $"steps count from 1, this is {step.Step}", w, g, m, v);
     }
+
+    /// <summary>A product of one type, of a stored weight, or one that mixes F32 with one 16-bit type where that is multiplied.</summary>
+    private static bool Multiplies(IBackend backend, DType c, DType a, DType b)
+    {
+        DType[] narrow = [.. new[] { c, a, b }.Where(t => t != DType.F32).Distinct()];
+        return narrow switch
+        {
+            [] => true,
+            [DType.F64] => c == DType.F64 && a == DType.F64 && b == DType.F64,
+            [var t] => backend.Supports(Op.Gemm, t) || (t == b && c == DType.F32 && a == DType.F32 && IsStoredWeight(backend, t)),
+            _ => false,
+        };
+    }
+
+    /// <summary>A type that weights may keep when everything around them is F32.</summary>
+    private static bool IsStoredWeight(IBackend backend, DType dtype) => dtype == DType.BF16 || (dtype == DType.F16 && backend.Supports(Op.Gemm, dtype));
 
     private static void AttentionSizes(Op op, Tensor? logSumExp, Tensor q, Tensor k, Tensor v, Tensor? mask, Tensor? first, AttentionDims dims)
     {

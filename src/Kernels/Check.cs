@@ -15,17 +15,26 @@ internal static partial class Check
         }
     }
 
-    /// <summary>All tensors that are given hold F32, or all hold F64.</summary>
-    public static void SameFloats(Op op, params ReadOnlySpan<Tensor?> tensors)
+    /// <summary>All tensors that are given hold one type, in which <paramref name="backend"/> computes.</summary>
+    public static void SameFloats(IBackend backend, Op op, params ReadOnlySpan<Tensor?> tensors)
     {
         DType dtype = tensors[0]!.DType;
-        bool same = dtype is DType.F32 or DType.F64;
+        bool same = backend.Supports(op, dtype);
         foreach (Tensor? tensor in tensors)
         {
             same &= tensor is null || tensor.DType == dtype;
         }
 
-        That(same, op, "all tensors must be F32, or all F64", tensors);
+        That(same, op, $"all tensors must have one type, which {backend.Name} computes in", tensors);
+    }
+
+    /// <summary>Gradients of parameters, angles and statistics beside <paramref name="x"/>: F64 beside F64, F32 beside everything else.</summary>
+    public static void Accumulators(Op op, Tensor x, params ReadOnlySpan<Tensor?> tensors)
+    {
+        foreach (Tensor? tensor in tensors)
+        {
+            That(tensor is null || tensor.DType == x.DType.Accumulator(), op, $"a tensor beside {x.DType} must be {x.DType.Accumulator()}", tensor, x);
+        }
     }
 
     /// <summary><paramref name="count"/> host values are what <paramref name="tensor"/> holds; returns how many of them make a row.</summary>

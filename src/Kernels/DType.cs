@@ -1,6 +1,6 @@
 namespace NativeEngine.Kernels;
 
-/// <summary>Element types of a <see cref="Tensor"/>. Arithmetic runs on F32 and F64; the others are storage.</summary>
+/// <summary>Element types of a <see cref="Tensor"/>. Every device computes in F32 and F64, a GPU in F16 and BF16 as well.</summary>
 public enum DType
 {
     /// <summary>IEEE binary64.</summary>
@@ -35,6 +35,9 @@ public static class DTypes
 
     /// <summary>True for the types that hold real numbers.</summary>
     public static bool IsFloat(this DType dtype) => dtype is DType.F64 or DType.F32 or DType.F16 or DType.BF16;
+
+    /// <summary>What sums over elements of <paramref name="dtype"/> have: F64 of F64, F32 of everything narrower.</summary>
+    public static DType Accumulator(this DType dtype) => dtype == DType.F64 ? DType.F64 : DType.F32;
 
     /// <summary>The element type of <typeparamref name="T"/>; throws for a type no tensor holds.</summary>
     public static DType Of<T>() where T : unmanaged =>

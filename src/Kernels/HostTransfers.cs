@@ -18,4 +18,16 @@ public static class HostTransfers
         backend.Download<T>(values, x);
         return values;
     }
+
+    /// <summary>The elements of <paramref name="x"/> as F32, row after row without gaps.</summary>
+    public static float[] ToSingle(this IBackend backend, Tensor x)
+    {
+        using Tensor? converted = x.DType == DType.F32 ? null : backend.Alloc(DType.F32, x.Shape);
+        if (converted is not null)
+        {
+            backend.Copy(converted, x);
+        }
+
+        return backend.Download<float>(converted ?? x);
+    }
 }

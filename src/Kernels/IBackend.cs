@@ -64,7 +64,9 @@ public delegate void WritePart(ReadOnlySpan<byte> part, long from);
 
 /// <summary>
 /// The op list. Destination first, then inputs, then scalars; shapes in the comments; row-major; N rows, D columns.
-/// Destinations are assigned unless the op says that it adds (+=): gradients of parameters add up, gradients of activations are assigned. F32 and F64 unless said; all floats of one call share a type.
+/// Destinations are assigned unless the op says that it adds (+=): gradients of parameters add up, gradients of activations are assigned.
+/// All floats of one call share a type, which <see cref="Supports"/>, unless said. Gradients of parameters, angles and logSumExp are ACC, which is F64
+/// beside F64 and F32 beside everything narrower: 16-bit elements are widened when they are read, and rounded once when they are written.
 /// Results do not depend on the number of threads. Wrong shapes or types throw <see cref="ArgumentException"/> naming the op.
 /// </summary>
 public interface IBackend : IDisposable
@@ -72,7 +74,7 @@ public interface IBackend : IDisposable
     /// <summary>"cpu" or "cuda:0".</summary>
     string Name { get; }
 
-    /// <summary>Whether <paramref name="op"/> runs on elements of <paramref name="dtype"/> here; BF16 of Gemm, Embed and AddSaliency is the type of the weight.</summary>
+    /// <summary>Whether <paramref name="op"/> computes elements of <paramref name="dtype"/> here; of AddSaliency it is the type of w.</summary>
     bool Supports(Op op, DType dtype);
 
     // == memory ==
@@ -110,20 +112,21 @@ public interface IBackend : IDisposable
     /// <summary>y = x^T. (D,N) (N,D)</summary>
     void Transpose(Tensor y, Tensor x);
 
-    /// <summary>False when x holds a NaN or an infinity; F32, F64 or BF16.</summary>
+    /// <summary>False when x holds a NaN or an infinity.</summary>
     bool AllFinite(Tensor x);
 
     // == dense linear algebra ==
 
     /// <summary>c = alpha op(a) op(b) + beta c, op = transpose where asked; c is not read when beta is 0.
-    /// b may be BF16 where a and c are F32: a stored weight, widened exactly, so the bits are those of an F32 b.
+    /// b may be BF16 where a and c are F32: a stored weight, widened exactly, so the bits are those of an F32 b. Where 16-bit types are computed, F32
+    /// and one of them mix: sums are F32, a result of F32 takes two 16-bit factors as they are, and otherwise a factor is converted to c's type.
     /// (M,N) (M,K) (K,N), or the same with one batch extent in front of all three.</summary>
     void Gemm(Tensor c, Tensor a, Tensor b, bool transposeA = false, bool transposeB = false, double alpha = 1, double beta = 0);
 
-    /// <summary>b += the column sums of x, summed in F64: the gradient of <see cref="AddBias"/>. (D) (N,D)</summary>
+    /// <summary>b += the column sums of x, summed in F64: the gradient of <see cref="AddBias"/>. ACC(D) (N,D)</summary>
     void AddColumnSums(Tensor b, Tensor x);
 
-    /// <summary>h += x^T x of an F32 x into an F64 h, which stays exactly symmetric; the CPU multiplies in F64. (D,D) (N,D)</summary>
+    /// <summary>h += x^T x of an x of at most F32 into an F64 h, which stays exactly symmetric; the CPU multiplies in F64. F64(D,D) (N,D)</summary>
     void Gram(Tensor h, Tensor x);
 
     /// <summary>Eigendecomposition of a symmetric matrix, F64: a = vectors^T diag(values) vectors. Values ascend; ROW i of vectors
@@ -156,28 +159,28 @@ public interface IBackend : IDisposable
     /// <summary>y = (x - mean) / sqrt(var + eps) * gain + bias; no gain = 1, no bias = 0. (N,D) (N,D) (D) (D)</summary>
     void LayerNorm(Tensor y, Tensor x, Tensor? gain, Tensor? bias, double eps);
 
-    /// <summary>Gradient of <see cref="RmsNorm"/>: dx += (a norm's input is also the residual), dgain += where given. (N,D) (D) (N,D) (N,D) (D)</summary>
+    /// <summary>Gradient of <see cref="RmsNorm"/>: dx += (a norm's input is also the residual), dgain += where given. (N,D) ACC(D) (N,D) (N,D) (D)</summary>
     void RmsNormBackward(Tensor dx, Tensor? dgain, Tensor dy, Tensor x, Tensor? gain, double eps, long width);
 
-    /// <summary>Gradient of <see cref="LayerNorm"/>: dx +=, dgain += and dbias += where given. (N,D) (D) (D) (N,D) (N,D) (D)</summary>
+    /// <summary>Gradient of <see cref="LayerNorm"/>: dx +=, dgain += and dbias += where given. (N,D) ACC(D) ACC(D) (N,D) (N,D) (D)</summary>
     void LayerNormBackward(Tensor dx, Tensor? dgain, Tensor? dbias, Tensor dy, Tensor x, Tensor? gain, double eps);
 
     // == positions and attention ==
 
-    /// <summary>y[n] = table[ids[n]]; an id outside the table throws. The table may be BF16 where y is F32. (N,D) (V,D) I32(N)</summary>
+    /// <summary>y[n] = table[ids[n]]; an id outside the table throws. A stored table may be BF16 where y is F32, and F16 where that is computed. (N,D) (V,D) I32(N)</summary>
     void Embed(Tensor y, Tensor table, Tensor ids);
 
-    /// <summary>dtable[ids[n]] += dy[n], in the order of n. (V,D) (N,D) I32(N)</summary>
+    /// <summary>dtable[ids[n]] += dy[n], in the order of n. ACC(V,D) (N,D) I32(N)</summary>
     void EmbedBackward(Tensor dtable, Tensor dy, Tensor ids);
 
     /// <summary>Rotates the first 2R dimensions of every head in place: (x_i, x_{i+R}) by the angle of table row positions[n], or back,
-    /// which is the gradient. (N, heads * headDim) (P,R) (P,R) I32(N)</summary>
+    /// which is the gradient. (N, heads * headDim) ACC(P,R) ACC(P,R) I32(N)</summary>
     void Rope(Tensor x, Tensor cos, Tensor sin, Tensor positions, int headDim, bool back = false);
 
     /// <summary>Causal softmax(scale q k^T) v, never T x T for all heads at once. mask 0 hides a key; first is the first key that a query
     /// sees (packed documents); a query that sees no key gives 0. Query i of T sits at position Keys - T + i. logSumExp, where given,
     /// becomes log(sum(exp(scale q k^T))) for the backward (minus infinity for a query that sees no key).
-    /// (B,T,Heads*HeadDim) (B,Heads,T) (B,T,Heads*HeadDim) (B,C,KvHeads*HeadDim) (B,C,KvHeads*HeadDim) I32(B,Keys) I32(B,T), C >= Keys</summary>
+    /// (B,T,Heads*HeadDim) ACC(B,Heads,T) (B,T,Heads*HeadDim) (B,C,KvHeads*HeadDim) (B,C,KvHeads*HeadDim) I32(B,Keys) I32(B,T), C >= Keys</summary>
     void Attention(Tensor y, Tensor? logSumExp, Tensor q, Tensor k, Tensor v, Tensor? mask, Tensor? first, AttentionDims dims);
 
     /// <summary>Gradient of <see cref="Attention"/> with Keys = T = C; dq, dk and dv are assigned, scores are recomputed from logSumExp.
@@ -215,10 +218,10 @@ public interface IBackend : IDisposable
 
     /// <summary>scores[i] += sum over row i (or over column i) of the saliency of the elements of w; of <see cref="Saliency.Signed"/> the
     /// absolute value of the sum. g is the gradient and h the squared gradient of w, where the saliency needs them. Summed in F64.
-    /// w may be BF16 where g and h are F32. F64(rows or columns) (O,I) (O,I) (O,I)</summary>
+    /// F64(rows or columns) (O,I) ACC(O,I) ACC(O,I)</summary>
     void AddSaliency(Tensor scores, Tensor w, Tensor? g, Tensor? h, Saliency saliency, bool columns);
 
-    /// <summary>y += scale x^2. (N,D) (N,D)</summary>
+    /// <summary>y += scale x^2. ACC(N,D) (N,D)</summary>
     void AddSquares(Tensor y, Tensor x, double scale);
 
     /// <summary>Row i becomes row kept[i], in place; kept ascends, and what lies behind the last kept row is left undefined. Any type. (N,D) I32(K)</summary>

@@ -94,7 +94,7 @@ public sealed class CompressionTests : IDisposable
     private static Session Open(string device)
     {
         Device.Open();
-        return new Session(device);
+        return new Session(device) { DType = DType.F32 };
     }
 
     private static void Close(double? expected, double? actual) =>

@@ -5,7 +5,13 @@ namespace NativeEngine.Kernels.Tests;
 /// <summary>One tensor of a case and the values it starts with; element i, counted without padding, is Value(i).</summary>
 internal sealed record Operand(DType DType, Shape Shape, Func<int, double> Value)
 {
-    public double[] Values => [.. Enumerable.Range(0, (int)Shape.Count).Select(Value)];
+    /// <summary>All of them, rounded as the tensor holds them.</summary>
+    public double[] Values => [.. Enumerable.Range(0, (int)Shape.Count).Select(i => DType switch
+    {
+        DType.BF16 => OpArena.Widen(OpArena.Truncate(Value(i))),
+        DType.F16 => (double)(Half)Value(i),
+        _ => Value(i),
+    })];
 }
 
 /// <summary>
@@ -50,7 +56,8 @@ internal sealed class OpArena : IDisposable
             {
                 DType.F64 => tensor.Row<double>(row)[column],
                 DType.F32 => tensor.Row<float>(row)[column],
-                DType.BF16 => BitConverter.UInt32BitsToSingle((uint)tensor.Row<ushort>(row)[column] << 16),
+                DType.BF16 => Widen(tensor.Row<ushort>(row)[column]),
+                DType.F16 => (double)tensor.Row<Half>(row)[column],
                 DType.I32 => tensor.Row<int>(row)[column],
                 _ => throw new NotSupportedException($"{tensor.DType} in the op table"),
             };
@@ -74,7 +81,10 @@ internal sealed class OpArena : IDisposable
                     tensor.Row<float>(row)[column] = (float)value(i);
                     break;
                 case DType.BF16:
-                    tensor.Row<ushort>(row)[column] = (ushort)(BitConverter.SingleToUInt32Bits((float)value(i)) >> 16);
+                    tensor.Row<ushort>(row)[column] = Truncate(value(i));
+                    break;
+                case DType.F16:
+                    tensor.Row<Half>(row)[column] = (Half)value(i);
                     break;
                 default:
                     tensor.Row<int>(row)[column] = (int)value(i);
@@ -82,6 +92,12 @@ internal sealed class OpArena : IDisposable
             }
         }
     }
+
+    /// <summary>The bits of a BF16, not rounded.</summary>
+    public static ushort Truncate(double value) => (ushort)(BitConverter.SingleToUInt32Bits((float)value) >> 16);
+
+    /// <summary>The value of a BF16.</summary>
+    public static double Widen(ushort bits) => BitConverter.UInt32BitsToSingle((uint)bits << 16);
 
     /// <summary>The bytes of operand <paramref name="i"/> with its gaps and the guard row behind it.</summary>
     public unsafe byte[] Bytes(int i) => new Span<byte>((void*)owners[i].Address, (int)owners[i].Bytes).ToArray();

@@ -20,7 +20,7 @@ internal static partial class OpCases
         {
             int width = dims.Heads * dims.HeadDim, kvWidth = dims.KvHeads * dims.HeadDim;
             string shapes = $"{batch}x{queries} of {dims.Keys} keys, {dims.Heads}/{dims.KvHeads} heads of {dims.HeadDim}";
-            Operand y = Out(t, batch, queries, width), logSumExp = Out(t, batch, dims.Heads, queries);
+            Operand y = Out(t, batch, queries, width), logSumExp = Out(Sum(t), batch, dims.Heads, queries);
             Operand q = In(t, batch, queries, width, 1), k = In(t, batch, capacity, kvWidth, 2), v = In(t, batch, capacity, kvWidth, 3);
             yield return new(Op.Attention, t, $"{shapes}, result alone", [y, q, k, v],
                 (b, x) => b.Attention(x[0], null, x[1], x[2], x[3], null, null, dims),
@@ -66,7 +66,7 @@ internal static partial class OpCases
                     OpReference.Attention(x[0], x[1], x[2], x[3], x[4], mask.Length == 0 ? null : x[5], FirstOf(x), batch, length, length, dims);
                     return x;
                 });
-                Operand y = new(t, q.Shape, i => forward.Value[0][i]), logSumExp = new(t, logs, i => forward.Value[1][i]);
+                Operand y = new(t, q.Shape, i => forward.Value[0][i]), logSumExp = new(Sum(t), logs, i => forward.Value[1][i]);
                 yield return new(Op.AttentionBackward, t, $"{batch}x{length}, {dims.Heads}/{dims.KvHeads} heads of {dims.HeadDim}{kind}",
                     [dq, dkv, dkv, dy, y, logSumExp, q, k, v, .. mask, .. first],
                     (b, x) => b.AttentionBackward(x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7], x[8], MaskOf(x), FirstOf(x), dims),

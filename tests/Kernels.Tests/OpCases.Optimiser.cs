@@ -9,8 +9,8 @@ internal static partial class OpCases
         foreach ((int n, int d) in Sizes)
         {
             yield return new(Op.SumOfSquares, t, $"{n}x{d}", [Out(DType.F64, 1), In(t, n, d)],
-                (b, x) => x[0].AsSpan<double>()[0] = b.SumOfSquares(x[1]), v => v[0][0] = v[1].Chunk(d).Sum(row => row.Sum(value => value * value))); // row by row: one long sum would err more than the op
-            foreach (AdamWStep step in steps)
+                (b, x) => b.Upload<double>(x[0], [b.SumOfSquares(x[1])]), v => v[0][0] = v[1].Chunk(d).Sum(row => row.Sum(value => value * value))); // row by row: one long sum would err more than the op
+            foreach (AdamWStep step in t == Sum(t) ? steps : [])
             {
                 Operand v = Spread(t, n, d, 1, 4);
                 yield return new(Op.AdamW, t, $"step {step.Step} {n}x{d}",

@@ -9,7 +9,7 @@ internal static partial class OpCases
     {
         foreach ((int n, int d) in Sizes)
         {
-            yield return new(Op.AddSquares, t, $"{n}x{d}", [In(t, n, d), Spread(t, n, d, 2, 2)],
+            yield return new(Op.AddSquares, t, $"{n}x{d}", [In(Sum(t), n, d), Spread(t, n, d, 2, 2)],
                 (b, x) => b.AddSquares(x[0], x[1], 0.3), v => Each(v[0], i => v[0][i] + 0.3 * v[1][i] * v[1][i]));
         }
 
@@ -24,7 +24,7 @@ internal static partial class OpCases
                     foreach (DType weight in stored)
                     {
                         yield return new(Op.AddSaliency, t, $"{saliency} {(columns ? "columns" : "rows")} of {weight} {n}x{d}",
-                            [In(DType.F64, columns ? d : n), In(weight, n, d), Spread(t, n, d, 2, 2), Spread(t, n, d, 3, 3)],
+                            [In(DType.F64, columns ? d : n), In(weight, n, d), Spread(Sum(t), n, d, 2, 2), Spread(Sum(t), n, d, 3, 3)],
                             (b, x) => b.AddSaliency(x[0], x[1], x[2], x[3], saliency, columns),
                             v => OpReference.AddSaliency(v[0], v[1], v[2], v[3], saliency, columns, n, d));
                     }

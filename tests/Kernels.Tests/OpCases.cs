@@ -1,12 +1,13 @@
 namespace NativeEngine.Kernels.Tests;
 
-/// <summary>The op table: every op, both arithmetic types, odd sizes, with and without gaps between the rows. It drives all Op tests.</summary>
+/// <summary>The op table: every op, every arithmetic type, odd sizes, with and without gaps between the rows. It drives all Op tests.</summary>
 internal static partial class OpCases
 {
     private const double Eps = 1e-5;
     private static readonly (int N, int D)[] Sizes = [(1, 1), (1, 257), (3, 31), (5, 33), (33, 64), (31, 257), (300, 130)];
     private static readonly (int N, int Heads, int HeadDim, int Half)[] RopeSizes = [(1, 1, 2, 1), (31, 3, 32, 16), (33, 8, 128, 64), (257, 5, 80, 10), (3, 2, 9, 4)];
-    private static readonly Dictionary<string, OpCase> ByName = Build().ToDictionary(test => test.Name);
+    private static readonly OpCase[] Wide = [.. Build(DType.F32).Concat(Build(DType.F64))], Narrow = [.. Build(DType.BF16).Concat(Build(DType.F16).Where(test => test.Gap == 0))];
+    private static readonly Dictionary<string, OpCase> ByName = Wide.Concat(Narrow).ToDictionary(test => test.Name);
 
     /// <summary>Ops whose results do not fit the table, and the class that tests them.</summary>
     public static readonly IReadOnlyDictionary<Op, string> Elsewhere = new Dictionary<Op, string>
@@ -22,16 +23,19 @@ internal static partial class OpCases
         [Op.Qr] = "LinalgTests",
     };
 
-    public static IEnumerable<OpCase> All => ByName.Values;
+    /// <summary>In the types that every device computes in.</summary>
+    public static IEnumerable<OpCase> All => Wide;
 
-    public static IEnumerable<object[]> Names => ByName.Keys.Select(name => new object[] { name });
+    /// <summary>In the 16-bit types; gaps are BF16's.</summary>
+    public static IEnumerable<OpCase> HalfPrecision => Narrow;
+
+    public static IEnumerable<object[]> Names => All.Select(test => new object[] { test.Name });
 
     public static OpCase Get(string name) => ByName[name];
 
-    private static IEnumerable<OpCase> Build() =>
-        from dtype in new[] { DType.F32, DType.F64 }
-        from test in Memory(dtype).Concat(Pointwise(dtype)).Concat(Norms(dtype)).Concat(Positions(dtype)).Concat(Attention(dtype))
-            .Concat(AttentionBackward(dtype)).Concat(Mlp(dtype)).Concat(Loss(dtype)).Concat(Backward(dtype)).Concat(Prune(dtype)).Concat(Optimiser(dtype))
+    private static IEnumerable<OpCase> Build(DType t) =>
+        from test in Memory(t).Concat(Pointwise(t)).Concat(Norms(t)).Concat(Positions(t)).Concat(Attention(t))
+            .Concat(AttentionBackward(t)).Concat(Mlp(t)).Concat(Loss(t)).Concat(Backward(t)).Concat(Prune(t)).Concat(Optimiser(t))
         from gap in new[] { 0, 3 }
         select test with { Gap = gap };
 
@@ -97,7 +101,7 @@ internal static partial class OpCases
         foreach ((int n, int heads, int headDim, int half) in RopeSizes)
         {
             yield return new(Op.Rope, t, $"{n} rows, {heads} heads of {headDim}, {half} angles",
-                [In(t, n, heads * headDim), In(t, n + 5, half), In(t, n + 5, half), Integers(n, i => n + 4 - i)],
+                [In(t, n, heads * headDim), In(Sum(t), n + 5, half), In(Sum(t), n + 5, half), Integers(n, i => n + 4 - i)],
                 (b, x) => b.Rope(x[0], x[1], x[2], x[3], headDim), v => OpReference.Rope(v[0], v[1], v[2], v[3], n, heads, headDim, half));
         }
     }
@@ -134,6 +138,9 @@ internal static partial class OpCases
                 (b, x) => b.TokenLogProb(x[0], x[1], x[2]), v => OpReference.TokenLogProb(v[0], v[1], v[2], n, d));
         }
     }
+
+    /// <summary>What gradients of parameters, angles and statistics have beside <paramref name="t"/>.</summary>
+    private static DType Sum(DType t) => t.Accumulator();
 
     private static void Each(double[] y, Func<int, double> value)
     {

@@ -16,6 +16,12 @@ internal static class Tolerances
         (Op.Attention or Op.AttentionBackward, DType.F32) => 1e-12, // the errors of the scores enter through exp
         (_, DType.F32) => 1e-13,
         (_, DType.F64) => 1e-28,
+        (Op.AttentionBackward, _) => 4 * Rounding(dtype), // probabilities, their gradients and the y that comes in are rounded
+        (Op.Attention, _) => 2 * Rounding(dtype), // probabilities are rounded
+        (_, DType.BF16 or DType.F16) => Rounding(dtype),
         _ => 0,
     };
+
+    /// <summary>The square of the unit roundoff, which no element exceeds: 16-bit types are computed in F32 and rounded once.</summary>
+    private static double Rounding(DType dtype) => Math.Pow(dtype == DType.BF16 ? 1.0 / 256 : 1.0 / 2048, 2);
 }

@@ -91,12 +91,13 @@ internal sealed class CommonOptions
     public Session Open(ParseResult parse, IReporter reporter, CancellationToken cancel)
     {
         string? device = parse.GetValue(Device);
-        if (parse.GetValue(Dtype) is { } dtype and not DType.F32)
+        Session session = new(Computes ? device : device ?? "cpu", parse.GetValue(Threads) ?? 0, reporter, cancel) { DType = parse.GetValue(Dtype) };
+        if (session is { ComputesIn16Bits: false, DType: DType.BF16 or DType.F16 })
         {
-            throw Unsupported.Value("--dtype", dtype == DType.BF16 ? "bf16" : "fp16", "fp32", "every device computes in fp32; --store chooses what OUT holds");
+            session.Dispose();
+            throw Unsupported.Value("--dtype", session.DType == DType.BF16 ? "bf16" : "fp16", "fp32", "the CPU computes in fp32; --store chooses what OUT holds");
         }
 
-        Session session = new(Computes ? device : device ?? "cpu", parse.GetValue(Threads) ?? 0, reporter, cancel);
         if (Backpropagates && parse.GetValue(ActivationMemory) is { } limit)
         {
             session.ActivationMemory = limit.Bytes;

@@ -48,14 +48,14 @@ public sealed class PerplexityEvaluation(Session session, CausalModel model)
         if (!model.IsResident)
         {
             // Reading a layer is the expensive part then: pass as many windows as fit through it at a time.
-            long windowBytes = (long)windows.Width * model.Spec.Hidden * sizeof(float);
+            long windowBytes = (long)windows.Width * model.Spec.Hidden * model.DType.Size();
             perGroup = (int)Math.Clamp(SignalBytes / windowBytes / batch * batch, batch, Math.Max(batch, windows.Rows));
         }
 
         var result = new WindowNll[windows.Rows];
         long groups = (windows.Rows + perGroup - 1) / perGroup, step = 0;
         session.Phase("perplexity", groups * layers);
-        using var forward = new Forward(backend, model.Spec, DType.F32);
+        using var forward = new Forward(backend, model.Spec, model.DType);
         for (int first = 0; first < windows.Rows; first += perGroup)
         {
             List<Stream> streams = [];

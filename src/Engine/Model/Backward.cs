@@ -14,7 +14,10 @@ public sealed class Backward(IBackend backend, ModelSpec spec, DType dtype, Forw
     /// <summary>Loss of every token and the gradient of scale * sum(losses) behind the last layer. F64(N) (N,D) (N,D)</summary>
     public void Loss(Tensor loss, Tensor dx, OuterWeights w, Tensor x, LabelledBatch batch, double scale, OuterGradients? g)
     {
-        using Tensor n = Alloc(x.Rows, x.Columns), dn = Alloc(x.Rows, x.Columns), logits = Alloc(Math.Min(HeadRows, x.Rows), w.Head.Weight.Rows);
+        using Tensor n = Alloc(x.Rows, x.Columns), dn = Alloc(x.Rows, x.Columns);
+        var blockShape = new Shape(Math.Min(HeadRows, x.Rows), w.Head.Weight.Rows);
+        using Tensor logits = backend.Alloc(dtype.Accumulator(), blockShape);
+        using Tensor? rounded = dtype == logits.DType ? null : backend.Alloc(dtype, blockShape);
         forward.ApplyNorm(n, x, w.NormFinal);
         for (long i = 0; i < x.Rows; i += HeadRows)
         {
@@ -22,15 +25,21 @@ public sealed class Backward(IBackend backend, ModelSpec spec, DType dtype, Forw
             Tensor block = logits.RowRange(0, rows), input = n.RowRange(i, rows);
             forward.Head(block, input, w.Head);
             backend.CrossEntropy(Slice(loss), block, Slice(batch.Targets), scale);
+            if (g?.HeadBias is not null)
+            {
+                backend.AddColumnSums(g.HeadBias, block);
+            }
+
+            if (rounded is not null)
+            {
+                backend.Copy(rounded.RowRange(0, rows), block);
+                block = rounded.RowRange(0, rows);
+            }
+
             backend.Gemm(dn.RowRange(i, rows), block, w.Head.Weight);
             if (g is not null)
             {
                 backend.Gemm(g.Head, block, input, transposeA: true, beta: 1);
-            }
-
-            if (g?.HeadBias is not null)
-            {
-                backend.AddColumnSums(g.HeadBias, block);
             }
 
             Tensor Slice(Tensor t) => t.ColumnRange(i, rows).Reshape(new Shape(rows));
@@ -208,7 +217,7 @@ public sealed class Backward(IBackend backend, ModelSpec spec, DType dtype, Forw
         }
 
         int length = batch.Tokens.Length;
-        using Tensor one = backend.Alloc(dtype, g.Weight.Shape);
+        using Tensor one = backend.Alloc(g.Weight.DType, g.Weight.Shape);
         for (int example = 0; example < batch.Tokens.Sequences; example++)
         {
             long from = (long)example * length;

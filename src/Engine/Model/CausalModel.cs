@@ -24,12 +24,11 @@ public sealed record OuterWeights(Tensor Embed, Tensor? Position, Norm NormFinal
 /// <summary>
 /// A checkpoint seen through its spec. Opening compares every shape and reads no weights; layers are read when asked for,
 /// and stay in memory only when the whole model fits the limit that was given. A forward in F32 reads matrices that are stored as
-/// BF16 in that type: it is exact and half the memory. F16 has no such short way to F32 and is converted on reading.
+/// BF16 in that type: it is exact and half the memory. Everything else is converted on reading.
 /// </summary>
 public sealed class CausalModel : IDisposable
 {
     private readonly IBackend backend;
-    private readonly DType dtype;
     private readonly long weightMemory;
     private readonly LayerWeights?[] resident;
     private readonly bool keep;
@@ -40,9 +39,9 @@ public sealed class CausalModel : IDisposable
 
     private CausalModel(IBackend backend, Checkpoint checkpoint, ModelSpec spec, DType dtype, long weightMemory, Func<Parameter, TensorCut>? cut = null)
     {
-        (this.backend, Checkpoint, Spec, this.dtype, this.weightMemory, this.cut) = (backend, checkpoint, spec, dtype, weightMemory, cut);
+        (this.backend, Checkpoint, Spec, DType, this.weightMemory, this.cut) = (backend, checkpoint, spec, dtype, weightMemory, cut);
         resident = new LayerWeights?[spec.Layers.Count];
-        WeightBytes = spec.Parameters().Sum(p => p.Shape.Count * (IsMatrix(p) ? ForwardType(Entry(p)) : dtype).Size());
+        WeightBytes = spec.Parameters().Sum(p => p.Shape.Count * TypeOf(p, forForward: true).Size());
         keep = WeightBytes <= weightMemory;
     }
 
@@ -52,6 +51,9 @@ public sealed class CausalModel : IDisposable
     /// <summary>What they make up.</summary>
     public ModelSpec Spec { get; }
 
+    /// <summary>What a forward computes in.</summary>
+    public DType DType { get; }
+
     /// <summary>Memory that all weights take as a forward reads them.</summary>
     public long WeightBytes { get; }
 
@@ -59,21 +61,21 @@ public sealed class CausalModel : IDisposable
     public bool IsResident => keep;
 
     /// <summary>Embedding, positions, final norm and head, for a forward: matrices are BF16 where the checkpoint stores them so.</summary>
-    public OuterWeights Outer => outer ??= ReadOuter(untie: false, asStored: true);
+    public OuterWeights Outer => outer ??= ReadOuter(untie: false, forForward: true);
 
-    /// <summary>Opens the model in <paramref name="folder"/>; its weights become <paramref name="dtype"/> when they are read.</summary>
+    /// <summary>Opens the model in <paramref name="folder"/>; a forward computes in <paramref name="dtype"/>.</summary>
     /// <param name="backend">where the weights go</param>
     /// <param name="folder">Hugging Face layout</param>
-    /// <param name="dtype">F32 or F64</param>
+    /// <param name="dtype">what <paramref name="backend"/> computes; null for the type that the checkpoint stores, F32 where that is no 16-bit one</param>
     /// <param name="weightMemory">keep all layers in memory when they need no more bytes than this</param>
-    public static CausalModel Open(IBackend backend, string folder, DType dtype = DType.F32, long weightMemory = long.MaxValue)
+    public static CausalModel Open(IBackend backend, string folder, DType? dtype = DType.F32, long weightMemory = long.MaxValue)
     {
         ModelSpec spec = SpecReader.Read(folder);
         Checkpoint checkpoint = Checkpoint.Open(folder);
         try
         {
             Verify(spec, checkpoint);
-            return new CausalModel(backend, checkpoint, spec, dtype, weightMemory);
+            return new CausalModel(backend, checkpoint, spec, dtype ?? StoredType(spec, checkpoint), weightMemory);
         }
         catch
         {
@@ -86,7 +88,7 @@ public sealed class CausalModel : IDisposable
     /// The same checkpoint with rows and columns left out: <paramref name="spec"/> describes what is left, and <paramref name="cut"/> says for each of its
     /// parameters what it keeps of which tensor. Borrows the checkpoint, so this model must outlive it.
     /// </summary>
-    public CausalModel Cut(ModelSpec spec, Func<Parameter, TensorCut> cut) => new(backend, Checkpoint, spec, dtype, weightMemory, cut);
+    public CausalModel Cut(ModelSpec spec, Func<Parameter, TensorCut> cut) => new(backend, Checkpoint, spec, DType, weightMemory, cut);
 
     /// <summary>The weights of layer <paramref name="l"/> for a forward: matrices are BF16 where the checkpoint stores them so.
     /// A caller that is done with a layer calls <see cref="Release"/>.</summary>
@@ -97,7 +99,7 @@ public sealed class CausalModel : IDisposable
             return layer;
         }
 
-        layer = ReadLayer(l, asStored: true);
+        layer = ReadLayer(l, forForward: true);
         attachAdapters?.Invoke(l, layer);
         resident[l] = keep ? layer : null;
         return layer;
@@ -125,12 +127,12 @@ public sealed class CausalModel : IDisposable
         }
     }
 
-    /// <summary>Reads layer <paramref name="l"/> anew, all of it in the type of <see cref="Open"/>; the caller owns it and may change it.</summary>
-    public LayerWeights LoadLayer(int l) => ReadLayer(l, asStored: false);
+    /// <summary>Reads layer <paramref name="l"/> anew, all of it in F32 (F64 where a forward computes in that); the caller owns it and may change it.</summary>
+    public LayerWeights LoadLayer(int l) => ReadLayer(l, forForward: false);
 
-    /// <summary>Reads embedding, positions, final norm and head anew, all in the type of <see cref="Open"/>; the caller owns them and may
-    /// change them. A tied head is a copy of its own then.</summary>
-    public OuterWeights LoadOuter(bool untie = false) => ReadOuter(untie, asStored: false);
+    /// <summary>Reads embedding, positions, final norm and head anew, as <see cref="LoadLayer"/>; the caller owns them and may change them.
+    /// A tied head is a copy of its own then.</summary>
+    public OuterWeights LoadOuter(bool untie = false) => ReadOuter(untie, forForward: false);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -151,7 +153,7 @@ public sealed class CausalModel : IDisposable
     public DType StoredType(Parameter p) => Entry(p).DType;
 
     /// <summary>Reads the parameter <paramref name="p"/> into <paramref name="destination"/>, converting its type.</summary>
-    /// <exception cref="EngineException">NE10001: it holds NaN or infinity</exception>
+    /// <exception cref="EngineException">NE10001: it holds NaN or infinity; NE10013: it does not fit F16</exception>
     public void Read(Parameter p, Tensor destination)
     {
         TensorEntry entry = Entry(p);
@@ -177,6 +179,16 @@ public sealed class CausalModel : IDisposable
                 Hint = p.Layer < 0 ? "the checkpoint is damaged" : $"the checkpoint is damaged at layer {p.Layer}, {p.Role}",
             };
         }
+
+        if (destination.DType == DType.F16 && entry.DType != DType.F16 && !backend.AllFinite(destination))
+        {
+            throw new EngineException("NE10013", $"tensor '{entry.Name}' holds numbers beyond those of fp16")
+            {
+                File = entry.File,
+                Key = entry.Name,
+                Hint = "compute with --dtype bf16 or fp32",
+            };
+        }
     }
 
     /// <summary>Tensors of the checkpoint that the spec has no use for, rotary tables that old checkpoints store aside.</summary>
@@ -185,10 +197,10 @@ public sealed class CausalModel : IDisposable
 
     private static bool IsMatrix(Parameter p) => p.Shape.Rank == 2;
 
-    private LayerWeights ReadLayer(int l, bool asStored)
+    private LayerWeights ReadLayer(int l, bool forForward)
     {
         AnnounceNeighbour(l);
-        return new(Spec.Layers[l], [.. Spec.Stations(l).Select(layout => ReadStation(l, layout, asStored))]);
+        return new(Spec.Layers[l], [.. Spec.Stations(l).Select(layout => ReadStation(l, layout, forForward))]);
     }
 
     /// <summary>While this layer is at work, the disk can fetch the next one of a pass, forward or backward.</summary>
@@ -202,30 +214,30 @@ public sealed class CausalModel : IDisposable
         }
     }
 
-    private Station ReadStation(int l, StationLayout layout, bool asStored)
+    private Station ReadStation(int l, StationLayout layout, bool forForward)
     {
         var station = new Station(layout)
         {
-            Norm = LoadNorm(layout.NormRole, l, layout.Input),
-            Shortcut = Spec.Shortcuts ? Load(layout.ShortcutRole, l, false, new Shape(layout.Input, layout.Output), asStored) : null,
+            Norm = LoadNorm(layout.NormRole, l, layout.Input, forForward),
+            Shortcut = Spec.Shortcuts ? Load(layout.ShortcutRole, l, false, new Shape(layout.Input, layout.Output), forForward) : null,
         };
         foreach (LinearLayout map in layout.Maps)
         {
-            station[map.Slot] = LoadStacked(l, asStored, map);
+            station[map.Slot] = LoadStacked(l, forForward, map);
         }
 
         return station;
     }
 
-    private OuterWeights ReadOuter(bool untie, bool asStored)
+    private OuterWeights ReadOuter(bool untie, bool forForward)
     {
-        Tensor embed = Load(Role.Embed, -1, false, new Shape(Spec.Vocab, Spec.EmbedWidth), asStored);
+        Tensor embed = Load(Role.Embed, -1, false, new Shape(Spec.Vocab, Spec.EmbedWidth), forForward);
         Tensor? position = Spec.Rope is null
-            ? Load(Role.Position, -1, false, new Shape(Spec.MaxPositions + Spec.PositionOffset, Spec.EmbedWidth), asStored) : null;
-        Norm norm = LoadNorm(Role.NormFinal, -1, Spec.HeadWidth);
+            ? Load(Role.Position, -1, false, new Shape(Spec.MaxPositions + Spec.PositionOffset, Spec.EmbedWidth), forForward) : null;
+        Norm norm = LoadNorm(Role.NormFinal, -1, Spec.HeadWidth, forForward);
         Role headRole = Spec.TiedHead ? Role.Embed : Role.Head;
-        Tensor head = Spec.TiedHead && !untie ? embed.RowRange(0, Spec.Vocab) : Load(headRole, -1, false, new Shape(Spec.Vocab, Spec.HeadWidth), asStored);
-        Tensor? bias = Spec.Bias.Head ? Load(Role.Head, -1, true, new Shape(Spec.Vocab)) : null;
+        Tensor head = Spec.TiedHead && !untie ? embed.RowRange(0, Spec.Vocab) : Load(headRole, -1, false, new Shape(Spec.Vocab, Spec.HeadWidth), forForward);
+        Tensor? bias = Spec.Bias.Head ? Load(Role.Head, -1, true, new Shape(Spec.Vocab), forForward: false) : null; // beside logits;
         return new OuterWeights(embed, position, norm, new Linear(head, bias));
     }
 
@@ -258,12 +270,12 @@ public sealed class CausalModel : IDisposable
         }
     }
 
-    private Linear LoadStacked(int l, bool asStored, LinearLayout map)
+    private Linear LoadStacked(int l, bool forForward, LinearLayout map)
     {
         // parts of different types meet in the wider one
         DType first = Stored(map.Parts[0]);
-        Tensor weight = backend.Alloc(map.Parts.All(p => Stored(p) == first) ? first : dtype, new Shape(map.Rows, map.Inputs));
-        Tensor? bias = map.HasBias ? backend.Alloc(dtype, new Shape(map.Rows)) : null;
+        Tensor weight = backend.Alloc(map.Parts.All(p => Stored(p) == first) ? first : DType, new Shape(map.Rows, map.Inputs));
+        Tensor? bias = map.HasBias ? backend.Alloc(forForward ? DType : DType.Accumulator(), new Shape(map.Rows)) : null;
         foreach (LinearPart part in map.Parts)
         {
             Read(Parameter(part.Role, l, false, new Shape(part.Rows, map.Inputs)), weight.RowRange(part.From, part.Rows));
@@ -275,23 +287,32 @@ public sealed class CausalModel : IDisposable
 
         return new Linear(weight, bias);
 
-        DType Stored(LinearPart part) => asStored ? ForwardType(Entry(Parameter(part.Role, l, false, new Shape(part.Rows, map.Inputs)))) : dtype;
+        DType Stored(LinearPart part) => TypeOf(Parameter(part.Role, l, false, new Shape(part.Rows, map.Inputs)), forForward);
     }
 
-    private Norm LoadNorm(Role role, int l, int width) => !Spec.NormAffine
+    private Norm LoadNorm(Role role, int l, int width, bool forForward) => !Spec.NormAffine
         ? new Norm(null, null)
-        : new Norm(Load(role, l, false, new Shape(width)), Spec.Norm == NormKind.Layer ? Load(role, l, true, new Shape(width)) : null);
+        : new Norm(
+            Load(role, l, false, new Shape(width), forForward), Spec.Norm == NormKind.Layer ? Load(role, l, true, new Shape(width), forForward) : null);
 
-    private Tensor Load(Role role, int l, bool isBias, Shape shape, bool asStored = false)
+    private Tensor Load(Role role, int l, bool isBias, Shape shape, bool forForward)
     {
         Parameter p = Parameter(role, l, isBias, shape);
-        Tensor t = backend.Alloc(asStored ? ForwardType(Entry(p)) : dtype, shape);
+        Tensor t = backend.Alloc(TypeOf(p, forForward), shape);
         Read(p, t);
         return t;
     }
 
-    /// <summary>The type of a matrix that only a forward reads.</summary>
-    private DType ForwardType(TensorEntry entry) => dtype == DType.F32 && entry.DType == DType.BF16 ? DType.BF16 : dtype;
+    /// <summary>The type that a parameter is read in. A forward in F32 leaves matrices in BF16.</summary>
+    private DType TypeOf(Parameter p, bool forForward) =>
+        !forForward ? DType.Accumulator() : DType == DType.F32 && IsMatrix(p) && Entry(p).DType == DType.BF16 ? DType.BF16 : DType;
+
+    /// <summary>The 16-bit type that most of the weights have; F32 where that is none.</summary>
+    private static DType StoredType(ModelSpec spec, Checkpoint checkpoint)
+    {
+        DType most = spec.Parameters().GroupBy(p => checkpoint.Tensors[p.Name].DType).MaxBy(type => type.Sum(p => p.Shape.Count))!.Key;
+        return most is DType.F16 or DType.BF16 ? most : DType.F32;
+    }
 
     private TensorEntry Entry(Parameter p) => Checkpoint.Tensors[cut?.Invoke(p).Source ?? p.Name];
 

@@ -11,7 +11,7 @@ public sealed class Forward(IBackend backend, ModelSpec spec, DType dtype) : IDi
 {
     private const int HeadRows = 512; // rows of logits that exist at once
 
-    private readonly RopeTable? rope = spec.Rope is null ? null : new RopeTable(backend, spec.Rope, dtype);
+    private readonly RopeTable? rope = spec.Rope is null ? null : new RopeTable(backend, spec.Rope, dtype.Accumulator());
 
     /// <summary>Residual stream at the first layer's input. (N,D)</summary>
     public Tensor Embed(OuterWeights w, TokenBatch batch)
@@ -93,7 +93,7 @@ public sealed class Forward(IBackend backend, ModelSpec spec, DType dtype) : IDi
         }
     }
 
-    /// <summary>logits = head(norm(x)). (N,V) (N,D)</summary>
+    /// <summary>logits = head(norm(x)), in the type of sums. (N,V) (N,D)</summary>
     public void Logits(Tensor logits, OuterWeights w, Tensor x)
     {
         using Tensor n = Alloc(x.Rows, x.Columns);
@@ -104,7 +104,7 @@ public sealed class Forward(IBackend backend, ModelSpec spec, DType dtype) : IDi
     /// <summary>y[i] = log p(targets[i] | ...), in blocks of rows so that (N,V) never exists. F64(N) (N,D) I32(N)</summary>
     public void TokenLogProbs(Tensor y, OuterWeights w, Tensor x, Tensor targets)
     {
-        using Tensor logits = Alloc(Math.Min(HeadRows, x.Rows), w.Head.Weight.Rows);
+        using Tensor logits = backend.Alloc(dtype.Accumulator(), new Shape(Math.Min(HeadRows, x.Rows), w.Head.Weight.Rows));
         for (long i = 0; i < x.Rows; i += HeadRows)
         {
             long rows = Math.Min(HeadRows, x.Rows - i);
@@ -130,7 +130,7 @@ public sealed class Forward(IBackend backend, ModelSpec spec, DType dtype) : IDi
         Rope(q, k, shape, batch);
         (Tensor keys, Tensor values) = cache?.Append(l, k, v, batch) ?? (batch.BySequence(k), batch.BySequence(v));
         act.Attended = Alloc(u.Rows, shape.QueryWidth);
-        act.LogSumExp = act.ForBackward ? backend.Alloc(dtype, new Shape(batch.Sequences, shape.Heads, batch.Length)) : null;
+        act.LogSumExp = act.ForBackward ? backend.Alloc(dtype.Accumulator(), new Shape(batch.Sequences, shape.Heads, batch.Length)) : null;
         backend.Attention(batch.BySequence(act.Attended), act.LogSumExp, batch.BySequence(q), keys, values, batch.Mask, batch.First, shape.Attention(total));
         Apply(u, act.Attended, s, LinearSlot.AttnOut, 1, batch, act);
     }

@@ -14,7 +14,7 @@ public sealed record GeneratedTokens(IReadOnlyList<int> Ids, double PromptSecond
 public sealed class Generator(Session session, CausalModel model) : IDisposable
 {
     private readonly IBackend backend = session.Backend;
-    private readonly Forward forward = new(session.Backend, model.Spec, DType.F32);
+    private readonly Forward forward = new(session.Backend, model.Spec, model.DType);
 
     /// <summary>Continues <paramref name="prompt"/> with the most likely id, again and again.</summary>
     /// <param name="prompt">at least one id</param>
@@ -41,7 +41,7 @@ public sealed class Generator(Session session, CausalModel model) : IDisposable
             session.Reporter.Notice($"the model has {spec.MaxPositions} positions: at most {room} new tokens, not {maxNewTokens}");
         }
 
-        using var cache = new KvCache(backend, spec, DType.F32, 1, prompt.Count + room);
+        using var cache = new KvCache(backend, spec, model.DType, 1, prompt.Count + room);
         using Tensor logits = backend.Alloc(DType.F32, new Shape(1, spec.Vocab));
         var scores = new float[spec.Vocab];
         List<int> all = [.. prompt], fresh = [];

@@ -42,7 +42,7 @@ public sealed class AdapterGradients : IGradientSink
 /// </summary>
 /// <param name="session">device, phases "forward" and "backward"</param>
 /// <param name="model">weights; read layer by layer when they do not fit</param>
-/// <param name="dtype">F32 or F64, as the model was opened</param>
+/// <param name="dtype">as the model was opened</param>
 /// <param name="activationMemory">bytes for activations inside layers</param>
 public sealed class GradientPass(Session session, CausalModel model, DType dtype, long activationMemory) : IDisposable
 {
@@ -55,8 +55,9 @@ public sealed class GradientPass(Session session, CausalModel model, DType dtype
     /// <param name="batches">in the order in which gradients add up</param>
     /// <param name="sink">what is wanted</param>
     /// <param name="scales">factor on the sum of each batch's losses; null for the mean over all targets</param>
+    /// <param name="lossScale">gradients, and the means of their squares, are so many times as large: those of activations fit F16 then</param>
     /// <exception cref="EngineException">NE10007, NE10008: a loss is not finite; NE3180: no target counts</exception>
-    public IReadOnlyList<double> Run(IReadOnlyList<LabelledBatch> batches, IGradientSink sink, IReadOnlyList<double>? scales = null)
+    public IReadOnlyList<double> Run(IReadOnlyList<LabelledBatch> batches, IGradientSink sink, IReadOnlyList<double>? scales = null, double lossScale = 1)
     {
         ModelSpec spec = model.Spec;
         var backward = new Backward(backend, spec, dtype, forward);
@@ -69,13 +70,13 @@ public sealed class GradientPass(Session session, CausalModel model, DType dtype
                 throw new EngineException("NE3180", "no token of the text counts: all of them are padding") { Hint = "check the mask or the labels" };
             }
 
-            ScaleSquares(batches, total);
+            ScaleSquares(batches, total, lossScale);
             ForwardAll(streams, sink.FirstLayer);
             session.Switch("loss");
             List<double> losses = [];
             for (int i = 0; i < streams.Length; i++)
             {
-                losses.AddRange(Loss(backward, streams[i], scales?[i] ?? 1.0 / total, sink.Outer));
+                losses.AddRange(Loss(backward, streams[i], lossScale * (scales?[i] ?? 1.0 / total), sink.Outer));
             }
 
             BackwardAll(backward, streams, sink);
@@ -93,13 +94,13 @@ public sealed class GradientPass(Session session, CausalModel model, DType dtype
     /// <inheritdoc/>
     public void Dispose() => forward.Dispose();
 
-    /// <summary>The example's own gradient is that of the mean times total / its targets.</summary>
-    private static void ScaleSquares(IReadOnlyList<LabelledBatch> batches, long total)
+    /// <summary>The example's own gradient is that of the mean times total / its targets; a square has the loss's scale twice.</summary>
+    private static void ScaleSquares(IReadOnlyList<LabelledBatch> batches, long total, double lossScale)
     {
         int examples = batches.Sum(b => b.TargetCounts.Count(n => n > 0));
         foreach (LabelledBatch batch in batches)
         {
-            batch.SquareScales = [.. batch.TargetCounts.Select(n => n == 0 ? 0 : Math.Pow((double)total / n, 2) / examples)];
+            batch.SquareScales = [.. batch.TargetCounts.Select(n => n == 0 ? 0 : Math.Pow((double)total / n, 2) / examples / lossScale)];
         }
     }
 

@@ -77,6 +77,31 @@ public sealed class Station(StationLayout layout) : IDisposable
         }
     }
 
+    /// <summary>The same weights in <paramref name="dtype"/>, without adapters.</summary>
+    public Station Copy(IBackend backend, DType dtype)
+    {
+        var copy = new Station(layout) { Norm = new Norm(Converted(Norm.Gain), Converted(Norm.Bias)), Shortcut = Converted(Shortcut) };
+        foreach (LinearLayout map in layout.Maps)
+        {
+            Linear linear = this[map.Slot]!;
+            copy[map.Slot] = new Linear(Converted(linear.Weight)!, Converted(linear.Bias));
+        }
+
+        return copy;
+
+        Tensor? Converted(Tensor? x)
+        {
+            if (x is null)
+            {
+                return null;
+            }
+
+            Tensor y = backend.Alloc(dtype, x.Shape);
+            backend.Copy(y, x);
+            return y;
+        }
+    }
+
     /// <summary>The tensors under their roles, as a checkpoint stores them: stacked maps come apart again. Borrows the memory.</summary>
     public IEnumerable<(Role Role, bool IsBias, Tensor Value)> Tensors()
     {

@@ -23,7 +23,7 @@ public sealed class BlockInfluence(Session session, CausalModel model)
         if (!model.IsResident)
         {
             // Reading a layer is the expensive part then: pass as many windows as fit through it at a time.
-            long windowBytes = (long)windows.Width * model.Spec.Hidden * sizeof(float);
+            long windowBytes = (long)windows.Width * model.Spec.Hidden * model.DType.Size();
             perGroup = (int)Math.Clamp(SignalBytes / windowBytes / batch * batch, batch, Math.Max(batch, windows.Rows));
         }
 
@@ -35,7 +35,7 @@ public sealed class BlockInfluence(Session session, CausalModel model)
         }
 
         session.Phase("influence", groups * layers);
-        using var forward = new Forward(backend, model.Spec, DType.F32);
+        using var forward = new Forward(backend, model.Spec, model.DType);
         for (int first = 0; first < windows.Rows; first += perGroup)
         {
             TokenBatch[] batches = [.. Enumerable.Range(first, Math.Min(perGroup, windows.Rows - first)).Chunk(batch).Select(rows => Batch(windows, rows[0], rows.Length))];
@@ -46,9 +46,9 @@ public sealed class BlockInfluence(Session session, CausalModel model)
                 LayerWeights layer = model.Layer(l);
                 for (int b = 0; b < batches.Length; b++)
                 {
-                    float[] before = backend.Download<float>(x[b]);
+                    float[] before = backend.ToSingle(x[b]);
                     x[b] = forward.Layer(layer, l, x[b], batches[b]);
-                    cosines[l] += SumOfCosines(before, backend.Download<float>(x[b]), MaskOf(windows, first + b * batch, batches[b].Sequences));
+                    cosines[l] += SumOfCosines(before, backend.ToSingle(x[b]), MaskOf(windows, first + b * batch, batches[b].Sequences));
                 }
 
                 model.Release(layer);

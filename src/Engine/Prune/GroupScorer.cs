@@ -1,3 +1,4 @@
+using System.Numerics;
 using NativeEngine.Kernels;
 using NativeEngine.Model;
 using NativeEngine.Spec;
@@ -18,6 +19,7 @@ public sealed class GroupScorer(Session session, CausalModel model, Importance i
     private readonly IBackend backend = session.Backend;
     private readonly Dictionary<Member, double[]> scores = [];
     private readonly ILookup<int, Member> byLayer = groups.SelectMany(g => g.Members).ToLookup(m => m.Layer);
+    private double lossScale = 1; // scores are so many times as large until they are complete
 
     /// <inheritdoc/>
     public int FirstLayer => Outer is not null ? 0 : byLayer.Select(layer => layer.Key).DefaultIfEmpty(0).Min();
@@ -37,8 +39,13 @@ public sealed class GroupScorer(Session session, CausalModel model, Importance i
         if (importance.NeedsGradients)
         {
             using OuterGradients? gradients = Outer = outer is null ? null : OuterGradients.Zeros(backend, outer, model.Spec.TiedHead, DType.F32);
-            using var pass = new GradientPass(session, model, DType.F32, session.ActivationMemory);
-            pass.Run(batches, this);
+            using var pass = new GradientPass(session, model, model.DType, session.ActivationMemory);
+            if (model.DType == DType.F16)
+            {
+                lossScale = BitOperations.RoundUpToPowerOf2((ulong)batches.Sum(b => b.TargetCounts.Sum(n => (long)n))); // of a token rather than of the mean
+            }
+
+            pass.Run(batches, this, lossScale: lossScale);
             ScoreOuter(outer, gradients);
         }
         else
@@ -132,7 +139,17 @@ public sealed class GroupScorer(Session session, CausalModel model, Importance i
     {
         // L2: the reference scores magnitudes of the embedding token by token and then drops them
         bool skipped = w is null || (importance.Compat && !importance.NeedsGradients && member.Role == Role.Embed);
-        scores[member] = skipped ? [] : importance.OfMember(backend, w!, g, h, !member.IsRows || w!.Shape.Rank == 1);
+        double[] ofMember = skipped ? [] : importance.OfMember(backend, w!, g, h, !member.IsRows || w!.Shape.Rank == 1);
+        if (!ofMember.All(double.IsFinite))
+        {
+            throw new EngineException("NE10012", $"the importance of {member.Module} is not finite")
+            {
+                File = model.Checkpoint.Folder,
+                Hint = "gradients overflow: use --dtype bf16 or fp32",
+            };
+        }
+
+        scores[member] = Array.ConvertAll(ofMember, score => score / lossScale);
     }
 
     private static ScoredGroup Scored(Group group, double[] ofRoot) => new(group, group.PerStructure(ofRoot)) { OfRoot = ofRoot };

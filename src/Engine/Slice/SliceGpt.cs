@@ -22,7 +22,8 @@ public delegate void SliceSink(Role role, int layer, bool isBias, Tensor value);
 ///    W_out &lt;- q[:k] W_out           S &lt;- S q^T[:, :k]             rotate and slice what writes the residual
 /// </code>
 /// The reference runs each layer twice, because it slices attention before it measures the MLP's input. That input is linear in
-/// what the first run produced, x_mlp = X q^T[:, :k], so one run is enough.
+/// what the first run produced, x_mlp = X q^T[:, :k], so one run is enough. Weights are F32 and rotate in F64, whatever the model computes in:
+/// a forward in a 16-bit type gets rounded copies.
 /// </summary>
 public sealed class SliceGpt : IDisposable
 {
@@ -52,7 +53,7 @@ public sealed class SliceGpt : IDisposable
         fused = Fusion.Fused(model.Spec, compat);
         fusion = model.Spec.Shortcuts ? null : new Fusion(backend, model.Spec, compat);
         rotate = new Rotate(backend);
-        forward = new Forward(backend, fused, DType.F32);
+        forward = new Forward(backend, fused, model.DType);
         random = orientation == Orientation.Pca ? null
             : seed is >= 0 and <= uint.MaxValue ? new NumpyRandom((uint)seed)
             : throw new EngineException("NE2023", $"a random orientation cannot be drawn from seed {seed}") { Key = "--seed", Expected = $"0 to {uint.MaxValue}" };
@@ -72,7 +73,7 @@ public sealed class SliceGpt : IDisposable
         using OuterWeights outer = LoadOuter();
         List<TokenBatch> batches = Batches(calibration);
         int width = fused.Layers.Aggregate(fused.EmbedWidth, (w, s) => Math.Max(w, Math.Max(s.AttentionOutput, s.MlpOutput)));
-        using Tensor signal = backend.Alloc(DType.F32, new Shape((long)calibration.Rows * calibration.Width, width));
+        using Tensor signal = backend.Alloc(model.DType, new Shape((long)calibration.Rows * calibration.Width, width));
 
         session.Reporter.Phase("slice", layers);
         Tensor q = Embeddings(outer, batches, signal, sink);
@@ -124,11 +125,12 @@ public sealed class SliceGpt : IDisposable
     private Tensor Embeddings(OuterWeights outer, List<TokenBatch> batches, Tensor signal, SliceSink sink)
     {
         using var pca = new Pca(backend, fused.EmbedWidth);
+        using var unrounded = new Forward(backend, fused, outer.Embed.DType);
         long at = 0;
         foreach (TokenBatch batch in batches)
         {
             session.Switch("forward");
-            using Tensor x = forward.Embed(outer, batch);
+            using Tensor x = unrounded.Embed(outer, batch);
             Store(x, batch, signal, ref at, pca);
         }
 
@@ -155,9 +157,10 @@ public sealed class SliceGpt : IDisposable
         Tensor qk = q.RowRange(0, kept);
         s.Qkv = rotate.Input(s.Qkv, qk);
         s.MlpIn = rotate.Input(s.MlpIn, qk);
-        s.Shortcut = s.Shortcut is null ? Narrow(qk) : rotate.Left(qk, s.Shortcut);
-        using Tensor basis = Narrow(qk);
+        s.Shortcut = s.Shortcut is null ? Narrow(qk, DType.F32) : rotate.Left(qk, s.Shortcut);
+        using Tensor basis = Narrow(qk, model.DType);
         q.Dispose();
+        using Station? rounded = model.DType == DType.F32 ? null : s.Copy(backend, model.DType);
 
         using var pca = new Pca(backend, next);
         long at = 0;
@@ -166,9 +169,9 @@ public sealed class SliceGpt : IDisposable
             session.Cancel.ThrowIfCancellationRequested();
             session.Switch("forward");
             long n = (long)batch.Sequences * batch.Length;
-            using Tensor x = backend.Alloc(DType.F32, new Shape(n, kept)), y = backend.Alloc(DType.F32, new Shape(n, next));
+            using Tensor x = backend.Alloc(model.DType, new Shape(n, kept)), y = backend.Alloc(model.DType, new Shape(n, next));
             backend.Gemm(x, signal.RowRange(at, n).ColumnRange(0, current), basis, transposeB: true);
-            forward.Run(s, shape, l, y, x, batch);
+            forward.Run(rounded ?? s, shape, l, y, x, batch);
             Store(y, batch, signal, ref at, pca);
         }
 
@@ -226,9 +229,9 @@ public sealed class SliceGpt : IDisposable
         backend.Copy(q, mixed);
     }
 
-    private Tensor Narrow(Tensor wide)
+    private Tensor Narrow(Tensor wide, DType dtype)
     {
-        Tensor narrow = backend.Alloc(DType.F32, new Shape(wide.Rows, wide.Columns));
+        Tensor narrow = backend.Alloc(dtype, new Shape(wide.Rows, wide.Columns));
         backend.Copy(narrow, wide);
         return narrow;
     }

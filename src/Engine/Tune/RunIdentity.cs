@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using NativeEngine.Checkpoints;
+using NativeEngine.Kernels;
 
 namespace NativeEngine.Tune;
 
@@ -19,14 +20,16 @@ public sealed class RunIdentity
     /// <summary>The identity of a run of <paramref name="options"/>; of the model as <see cref="ModelFingerprint"/> sees it. Errors: NE5002, NE5004.</summary>
     /// <param name="options">its options</param>
     /// <param name="weights">the weights of the model</param>
+    /// <param name="dtype">what the model computes in</param>
     /// <param name="train">the training set</param>
     /// <param name="eval">the held-out set</param>
     public static RunIdentity Of(
-        TuneOptions options, Checkpoint weights, IReadOnlyList<TrainingExample> train, IReadOnlyList<TrainingExample> eval)
+        TuneOptions options, Checkpoint weights, DType dtype, IReadOnlyList<TrainingExample> train, IReadOnlyList<TrainingExample> eval)
     {
         Dictionary<string, string> facts = new()
         {
             ["engine version"] = typeof(RunIdentity).Assembly.GetName().Version!.ToString(3),
+            ["type"] = $"{dtype}",
             ["AdamW"] = FormattableString.Invariant($"{options.Beta1}, {options.Beta2}, {options.Epsilon}"), // no options of the command line
         };
         foreach ((string name, JsonNode? value) in EffectiveOptions.Of(options))

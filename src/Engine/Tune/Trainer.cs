@@ -8,7 +8,7 @@ namespace NativeEngine.Tune;
 /// <summary>
 /// Trains the adapters of a <see cref="TuneState"/>, one optimiser step at a time (LLM-Pruner's post_training.py; Hu et al. 2022).
 /// The loss of a micro-batch is the mean over its targets, that of a step the mean over its micro-batches. The base stays as it is
-/// stored; adapters, gradients and AdamW are F32.
+/// stored; adapters, gradients and AdamW are F32. A backward in F16 has a <see cref="LossScale"/>.
 /// </summary>
 public sealed class Trainer : IDisposable
 {
@@ -29,9 +29,13 @@ public sealed class Trainer : IDisposable
     {
         (this.session, this.model, this.options, this.state) = (session, model, options, state);
         gradients = state.Adapters.ZerosAlike();
-        pass = new GradientPass(session, model, DType.F32, session.ActivationMemory);
-        forward = new Forward(session.Backend, model.Spec, DType.F32);
+        pass = new GradientPass(session, model, model.DType, session.ActivationMemory);
+        forward = new Forward(session.Backend, model.Spec, model.DType);
         state.Adapters.AttachTo(model, gradients);
+        if (model.DType == DType.F16)
+        {
+            state.LossScale ??= LossScale.Initial;
+        }
     }
 
     /// <summary>Norm of the gradient of the last step, before clipping.</summary>
@@ -42,7 +46,7 @@ public sealed class Trainer : IDisposable
     public double Step(IReadOnlyList<MicroBatch> batch, double learningRate)
     {
         session.Backend.Zero(gradients.Flat);
-        double loss = 0;
+        double loss = 0, lossScale = state.LossScale?.Value ?? 1;
 
         // A model that is read layer by layer is read once per step: all micro-batches pass through a layer before the next is read.
         foreach ((int Index, MicroBatch Batch)[] group in batch.Index().Chunk(model.IsResident ? 1 : batch.Count))
@@ -50,7 +54,7 @@ public sealed class Trainer : IDisposable
             LabelledBatch[] labelled = [.. group.Select(b => Labelled(b.Batch, DropoutKey(b.Index)))];
             try
             {
-                IReadOnlyList<double> losses = pass.Run(labelled, sink, [.. group.Select(b => 1.0 / batch.Count / b.Batch.TargetCount)]);
+                IReadOnlyList<double> losses = pass.Run(labelled, sink, [.. group.Select(b => 1.0 / batch.Count / b.Batch.TargetCount)], lossScale);
                 int row = 0;
                 foreach ((_, MicroBatch b) in group)
                 {
@@ -69,7 +73,7 @@ public sealed class Trainer : IDisposable
         }
 
         session.Switch("optimiser");
-        Update(learningRate);
+        Update(learningRate, lossScale);
         state.AddStep(loss);
         return loss;
     }
@@ -79,7 +83,7 @@ public sealed class Trainer : IDisposable
     public double Evaluate(IReadOnlyList<MicroBatch> batches)
     {
         session.Switch("evaluate");
-        long signal = batches.Max(b => (long)b.Ids.Length) * model.Spec.Hidden * sizeof(float);
+        long signal = batches.Max(b => (long)b.Ids.Length) * model.Spec.Hidden * model.DType.Size();
         int together = model.IsResident ? 1 : (int)Math.Clamp(SignalBytes / signal, 1, batches.Count);
         double loss = batches.Chunk(together).SelectMany(Losses).Sum() / batches.Sum(b => (long)b.TargetCount);
         return double.IsFinite(loss) ? loss : throw new EngineException("NE10011", $"step {state.Step}: the loss on the held-out set is not finite")
@@ -132,18 +136,33 @@ public sealed class Trainer : IDisposable
         }
     }
 
-    private void Update(double learningRate)
+    private void Update(double learningRate, double lossScale)
     {
         IBackend backend = session.Backend;
-        GradientNorm = Math.Sqrt(backend.SumOfSquares(gradients.Flat));
+        GradientNorm = Math.Sqrt(backend.SumOfSquares(gradients.Flat)) / lossScale;
         if (!double.IsFinite(GradientNorm))
+        {
+            SkipUpdate();
+            return;
+        }
+
+        double clip = options.Clip > 0 ? Math.Min(1, options.Clip / (GradientNorm + ClipEpsilon)) : 1;
+        int step = state.Step + 1 - (state.LossScale?.Skipped ?? 0);
+        backend.AdamW(state.Adapters.Flat, gradients.Flat, state.Mean.Flat, state.Square.Flat,
+            new AdamWStep(learningRate, options.Beta1, options.Beta2, options.Epsilon, options.WeightDecay, step, clip / lossScale));
+        state.LossScale = state.LossScale?.Kept();
+    }
+
+    /// <summary>The gradient is not finite: F16 may do with a smaller scale in the next step.</summary>
+    private void SkipUpdate()
+    {
+        if (state.LossScale is not { Value: > 1 } scale)
         {
             throw new EngineException("NE10009", $"step {state.Step}: the gradient is not finite") { Key = "--lr", Hint = "lower the learning rate, or look at the data of this step" };
         }
 
-        double scale = options.Clip > 0 ? Math.Min(1, options.Clip / (GradientNorm + ClipEpsilon)) : 1;
-        backend.AdamW(state.Adapters.Flat, gradients.Flat, state.Mean.Flat, state.Square.Flat,
-            new AdamWStep(learningRate, options.Beta1, options.Beta2, options.Epsilon, options.WeightDecay, state.Step + 1, scale));
+        state.LossScale = scale.Halved();
+        session.Reporter.Notice(FormattableString.Invariant($"step {state.Step}: a gradient overflows fp16; the step changes nothing, and the loss's scale is {scale.Value / 2} from now on"));
     }
 
     private LabelledBatch Labelled(MicroBatch b, ulong? dropout) => new(

@@ -86,7 +86,7 @@ public sealed class TuneCheckpoints
                 writer.Write(session.Backend, name, value);
             }
 
-            SavedState saved = new(1, identity.Facts, state.Losses, state.Evaluations);
+            SavedState saved = new(1, identity.Facts, state.Losses, state.Evaluations, state.LossScale);
             writer.AddFile(StateFile, JsonSerializer.SerializeToUtf8Bytes(saved, TuneJson.Default.SavedState));
             writer.Commit([]);
         }
@@ -158,7 +158,7 @@ public sealed class TuneCheckpoints
         }
 
         using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(folder, TensorFile + ".safetensors"));
-        state.Restore(saved.Losses, saved.Evaluations);
+        state.Restore(saved.Losses, saved.Evaluations, saved.LossScale);
         foreach ((string name, Tensor value) in Tensors(state))
         {
             TensorEntry entry = file.Tensors.GetValueOrDefault(name) ?? throw NotWhole(file.Path, $"{name} is missing");
@@ -196,7 +196,7 @@ public sealed class TuneCheckpoints
 
 /// <summary>state.json of a saved state.</summary>
 internal sealed record SavedState(
-    int Schema, IReadOnlyDictionary<string, string> Identity, IReadOnlyList<double> Losses, IReadOnlyList<Evaluation> Evaluations);
+    int Schema, IReadOnlyDictionary<string, string> Identity, IReadOnlyList<double> Losses, IReadOnlyList<Evaluation> Evaluations, LossScale? LossScale = null);
 
 /// <summary>JSON of saved states, no reflection.</summary>
 [JsonSourceGenerationOptions(

@@ -52,6 +52,9 @@ public sealed class TuneState(AdapterSet adapters) : IDisposable
     /// <summary>Steps done; the number of the next one.</summary>
     public int Step => losses.Count;
 
+    /// <summary>Factor on the loss of the next step; null where gradients need none.</summary>
+    public LossScale? LossScale { get; internal set; }
+
     /// <summary>The training loss of every step done.</summary>
     public IReadOnlyList<double> Losses => losses;
 
@@ -81,8 +84,9 @@ public sealed class TuneState(AdapterSet adapters) : IDisposable
     }
 
     /// <summary>Takes over the history of a saved state; the caller fills <see cref="Sets"/> after that.</summary>
-    internal void Restore(IEnumerable<double> savedLosses, IEnumerable<Evaluation> savedEvaluations)
+    internal void Restore(IEnumerable<double> savedLosses, IEnumerable<Evaluation> savedEvaluations, LossScale? savedScale)
     {
+        LossScale = savedScale;
         losses.Clear();
         losses.AddRange(savedLosses);
         evaluations.Clear();

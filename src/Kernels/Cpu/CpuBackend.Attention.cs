@@ -7,7 +7,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void Attention(Tensor y, Tensor? logSumExp, Tensor q, Tensor k, Tensor v, Tensor? mask, Tensor? first, AttentionDims dims)
     {
-        Check.Attention(y, logSumExp, q, k, v, mask, first, dims);
+        Check.Attention(this, y, logSumExp, q, k, v, mask, first, dims);
         if (q.DType == DType.F32)
         {
             Attention<float>(y, logSumExp, q, k, v, mask, first, dims);
@@ -22,7 +22,7 @@ public sealed partial class CpuBackend
     public void AttentionBackward(
         Tensor dq, Tensor dk, Tensor dv, Tensor dy, Tensor y, Tensor logSumExp, Tensor q, Tensor k, Tensor v, Tensor? mask, Tensor? first, AttentionDims dims)
     {
-        Check.AttentionBackward(dq, dk, dv, dy, y, logSumExp, q, k, v, mask, first, dims);
+        Check.AttentionBackward(this, dq, dk, dv, dy, y, logSumExp, q, k, v, mask, first, dims);
         if (q.DType == DType.F32)
         {
             AttentionBackward<float>(dq, dk, dv, dy, y, logSumExp, q, k, v, mask, first, dims);

@@ -64,7 +64,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void Transpose(Tensor y, Tensor x)
     {
-        Check.Transpose(y, x);
+        Check.Transpose(this, y, x);
         if (x.DType == DType.F32)
         {
             Transpose<float>(y, x);
@@ -78,7 +78,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public bool AllFinite(Tensor x)
     {
-        Check.AllFinite(x);
+        Check.AllFinite(this, x);
         int found = 0, columns = checked((int)(x.Columns * x.DType.Size()));
         ForRows(x.Rows, x.Columns, (first, end) =>
         {

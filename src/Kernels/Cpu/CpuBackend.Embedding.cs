@@ -8,7 +8,7 @@ public sealed partial class CpuBackend
     public void Embed(Tensor y, Tensor table, Tensor ids)
     {
         bool stored = table.DType == DType.BF16 && y.DType == DType.F32;
-        Check.Embed(y, table, ids);
+        Check.Embed(this, y, table, ids);
         Check.InRange(Op.Embed, ids, 0, table.Rows);
         if (stored)
         {
@@ -27,7 +27,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void EmbedBackward(Tensor dtable, Tensor dy, Tensor ids)
     {
-        Check.EmbedBackward(dtable, dy, ids);
+        Check.EmbedBackward(this, dtable, dy, ids);
         Check.InRange(Op.EmbedBackward, ids, 0, dtable.Rows);
         if (dy.DType == DType.F32)
         {

@@ -10,7 +10,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void Gemm(Tensor c, Tensor a, Tensor b, bool transposeA = false, bool transposeB = false, double alpha = 1, double beta = 0)
     {
-        (long batch, long m, long n, long k) = Check.Gemm(c, a, b, transposeA, transposeB);
+        (long batch, long m, long n, long k) = Check.Gemm(this, c, a, b, transposeA, transposeB);
         switch (c.DType)
         {
             case DType.F32 when b.DType == DType.BF16:
@@ -28,7 +28,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public unsafe void Gram(Tensor h, Tensor x)
     {
-        Check.Gram(h, x);
+        Check.Gram(this, h, x);
         new GemmGram(GemmTiles<double>.For(Isa), x.Rows, x.Columns, (float*)x.Address, x.RowStride, (double*)h.Address, h.RowStride).Run(team);
     }
 

@@ -9,7 +9,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void Softmax(Tensor y, Tensor x)
     {
-        Check.Softmax(y, x);
+        Check.Softmax(this, y, x);
         if (x.DType == DType.F32)
         {
             Softmax<float>(y, x);
@@ -23,7 +23,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void TokenLogProb(Tensor y, Tensor logits, Tensor targets)
     {
-        Check.TokenLogProb(y, logits, targets);
+        Check.TokenLogProb(this, y, logits, targets);
         Check.InRange(Op.TokenLogProb, targets, int.MinValue, logits.Columns);
         if (logits.DType == DType.F32)
         {
@@ -38,7 +38,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void CrossEntropy(Tensor loss, Tensor logits, Tensor targets, double scale)
     {
-        Check.CrossEntropy(loss, logits, targets);
+        Check.CrossEntropy(this, loss, logits, targets);
         Check.InRange(Op.CrossEntropy, targets, int.MinValue, logits.Columns);
         if (logits.DType == DType.F32)
         {

@@ -9,7 +9,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void Activate(Tensor y, Tensor x, Activation f)
     {
-        Check.Activate(y, x);
+        Check.Activate(this, y, x);
         if (x.DType == DType.F32)
         {
             Activate<float>(y, x, null, f);
@@ -23,7 +23,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void ActivateGated(Tensor y, Tensor gate, Tensor up, Activation f)
     {
-        Check.ActivateGated(y, gate, up);
+        Check.ActivateGated(this, y, gate, up);
         if (y.DType == DType.F32)
         {
             Activate<float>(y, gate, up, f);
@@ -37,7 +37,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void ActivateBackward(Tensor dx, Tensor dy, Tensor x, Activation f)
     {
-        Check.ActivateBackward(dx, dy, x);
+        Check.ActivateBackward(this, dx, dy, x);
         if (x.DType == DType.F32)
         {
             ActivateBackward<float>(dx, null, dy, x, null, f);
@@ -51,7 +51,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void ActivateGatedBackward(Tensor dgate, Tensor dup, Tensor dy, Tensor gate, Tensor up, Activation f)
     {
-        Check.ActivateGatedBackward(dgate, dup, dy, gate, up);
+        Check.ActivateGatedBackward(this, dgate, dup, dy, gate, up);
         if (dy.DType == DType.F32)
         {
             ActivateBackward<float>(dgate, dup, dy, gate, up, f);

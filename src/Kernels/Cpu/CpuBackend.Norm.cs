@@ -8,7 +8,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void RmsNorm(Tensor y, Tensor x, Tensor? gain, double eps, long width)
     {
-        Check.RmsNorm(y, x, gain, width);
+        Check.RmsNorm(this, y, x, gain, width);
         if (x.DType == DType.F32)
         {
             RmsNorm<float>(y, x, gain, eps, width);
@@ -22,7 +22,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void LayerNorm(Tensor y, Tensor x, Tensor? gain, Tensor? bias, double eps)
     {
-        Check.LayerNorm(y, x, gain, bias);
+        Check.LayerNorm(this, y, x, gain, bias);
         if (x.DType == DType.F32)
         {
             LayerNorm<float>(y, x, gain, bias, eps);
@@ -36,7 +36,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void RmsNormBackward(Tensor dx, Tensor? dgain, Tensor dy, Tensor x, Tensor? gain, double eps, long width)
     {
-        Check.RmsNormBackward(dx, dgain, dy, x, gain, width);
+        Check.RmsNormBackward(this, dx, dgain, dy, x, gain, width);
         if (x.DType == DType.F32)
         {
             NormBackward<float>(dx, dgain, null, dy, x, gain, eps, width, centered: false);
@@ -50,7 +50,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void LayerNormBackward(Tensor dx, Tensor? dgain, Tensor? dbias, Tensor dy, Tensor x, Tensor? gain, double eps)
     {
-        Check.LayerNormBackward(dx, dgain, dbias, dy, x, gain);
+        Check.LayerNormBackward(this, dx, dgain, dbias, dy, x, gain);
         if (x.DType == DType.F32)
         {
             NormBackward<float>(dx, dgain, dbias, dy, x, gain, eps, x.Columns, centered: true);

@@ -7,7 +7,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public double SumOfSquares(Tensor x)
     {
-        Check.SumOfSquares(x);
+        Check.SumOfSquares(this, x);
         using Tensor sums = Alloc(DType.F64, new Shape(x.Rows));
         if (x.DType == DType.F32)
         {
@@ -24,7 +24,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void AdamW(Tensor w, Tensor g, Tensor m, Tensor v, AdamWStep step)
     {
-        Check.AdamW(w, g, m, v, step);
+        Check.AdamW(this, w, g, m, v, step);
         if (w.DType == DType.F32)
         {
             AdamW<float>(w, g, m, v, step);

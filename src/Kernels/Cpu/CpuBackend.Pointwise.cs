@@ -7,7 +7,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void AddBias(Tensor y, Tensor b)
     {
-        Check.AddBias(y, b);
+        Check.AddBias(this, y, b);
         if (y.DType == DType.F32)
         {
             AddBias<float>(y, b);
@@ -21,7 +21,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void Add(Tensor y, Tensor x)
     {
-        Check.Add(y, x);
+        Check.Add(this, y, x);
         if (y.DType == DType.F32)
         {
             Add<float>(y, x);
@@ -35,7 +35,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void AddColumnSums(Tensor b, Tensor x)
     {
-        Check.AddColumnSums(b, x);
+        Check.AddColumnSums(this, b, x);
         using Tensor sums = x.DType == DType.F32 ? ColumnSums<float>(x) : ColumnSums<double>(x);
         AddSums(b, sums.Row<double>(0)[..(int)x.Columns]);
     }

@@ -9,7 +9,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void AddSaliency(Tensor scores, Tensor w, Tensor? g, Tensor? h, Saliency saliency, bool columns)
     {
-        Check.AddSaliency(scores, w, g, h, saliency, columns);
+        Check.AddSaliency(this, scores, w, g, h, saliency, columns);
         switch (w.DType)
         {
             case DType.F32:
@@ -27,7 +27,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void AddSquares(Tensor y, Tensor x, double scale)
     {
-        Check.AddSquares(y, x);
+        Check.AddSquares(this, y, x);
         if (y.DType == DType.F32)
         {
             AddSquares<float>(y, x, scale);

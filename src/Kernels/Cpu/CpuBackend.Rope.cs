@@ -9,7 +9,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void Rope(Tensor x, Tensor cos, Tensor sin, Tensor positions, int headDim, bool back = false)
     {
-        Check.Rope(x, cos, sin, positions, headDim);
+        Check.Rope(this, x, cos, sin, positions, headDim);
         Check.InRange(Op.Rope, positions, 0, cos.Rows);
         if (x.DType == DType.F32)
         {

@@ -41,7 +41,7 @@ public sealed partial class CpuBackend : IBackend
     public bool Supports(Op op, DType dtype) => op switch
     {
         Op.Upload or Op.Download or Op.Fill or Op.Drain or Op.Copy or Op.Zero or Op.KeepRows or Op.KeepColumns => true,
-        Op.Gemm or Op.Embed or Op.AllFinite or Op.AddSaliency => dtype is DType.F32 or DType.F64 or DType.BF16,
+        Op.AllFinite or Op.AddSaliency => dtype is DType.F32 or DType.F64 or DType.BF16,
         Op.Gram => dtype == DType.F32,
         Op.SymEig or Op.Qr => dtype == DType.F64,
         _ => dtype is DType.F32 or DType.F64,

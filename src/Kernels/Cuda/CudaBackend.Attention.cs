@@ -35,7 +35,7 @@ public sealed partial class CudaBackend
     /// <inheritdoc/>
     public void Attention(Tensor y, Tensor? logSumExp, Tensor q, Tensor k, Tensor v, Tensor? mask, Tensor? first, AttentionDims dims)
     {
-        Check.Attention(y, logSumExp, q, k, v, mask, first, dims);
+        Check.Attention(this, y, logSumExp, q, k, v, mask, first, dims);
         KernelModule module = AttentionModule(Op.Attention, q, dims);
         (long batch, long queries, long capacity) = (q.Shape[0], q.Shape[1], k.Shape[1]);
         if (queries == 1 && dims.Heads / dims.KvHeads <= AttentionTile)
@@ -46,7 +46,7 @@ public sealed partial class CudaBackend
 
         Extents blocks = new((uint)Grids.Ceiling(queries, AttentionTile), (uint)dims.Heads, (uint)batch);
         kernels.Launch(
-            module, AttentionKernel, blocks, Grids.MaxThreads,
+            module, AttentionKernel, blocks, module.AttentionThreads,
             y, y.RowStride, logSumExp, logSumExp?.RowStride ?? 0, q, q.RowStride, k, k.RowStride, v, v.RowStride, mask, mask?.RowStride ?? 0, first, first?.RowStride ?? 0, queries, dims.Keys, capacity, dims.Heads, dims.KvHeads, dims.Scale);
     }
 
@@ -54,7 +54,7 @@ public sealed partial class CudaBackend
     public void AttentionBackward(
         Tensor dq, Tensor dk, Tensor dv, Tensor dy, Tensor y, Tensor logSumExp, Tensor q, Tensor k, Tensor v, Tensor? mask, Tensor? first, AttentionDims dims)
     {
-        Check.AttentionBackward(dq, dk, dv, dy, y, logSumExp, q, k, v, mask, first, dims);
+        Check.AttentionBackward(this, dq, dk, dv, dy, y, logSumExp, q, k, v, mask, first, dims);
         KernelModule module = AttentionModule(Op.AttentionBackward, q, dims);
         long batch = q.Shape[0], ldm = mask?.RowStride ?? 0, ldf = first?.RowStride ?? 0;
         uint tiles = (uint)Grids.Ceiling(dims.Keys, AttentionTile);
@@ -63,11 +63,11 @@ public sealed partial class CudaBackend
             module, AttentionDeltaKernel, grids.Elements(q.DType, batch * dims.Keys, 32L * dims.Heads).Blocks, Grids.MaxThreads,
             delta, delta.RowStride, dy, dy.RowStride, y, y.RowStride, batch, dims.Keys, dims.Heads);
         kernels.Launch(
-            module, AttentionKeysBackwardKernel, new(tiles, (uint)dims.KvHeads, (uint)batch), Grids.MaxThreads,
+            module, AttentionKeysBackwardKernel, new(tiles, (uint)dims.KvHeads, (uint)batch), module.AttentionThreads,
             dk, dk.RowStride, dv, dv.RowStride, dy, dy.RowStride, logSumExp, logSumExp.RowStride, delta, delta.RowStride,
             q, q.RowStride, k, k.RowStride, v, v.RowStride, mask, ldm, first, ldf, dims.Keys, dims.Heads, dims.KvHeads, dims.Scale);
         kernels.Launch(
-            module, AttentionQueriesBackwardKernel, new(tiles, (uint)dims.Heads, (uint)batch), Grids.MaxThreads,
+            module, AttentionQueriesBackwardKernel, new(tiles, (uint)dims.Heads, (uint)batch), module.AttentionThreads,
             dq, dq.RowStride, dy, dy.RowStride, logSumExp, logSumExp.RowStride, delta, delta.RowStride,
             q, q.RowStride, k, k.RowStride, v, v.RowStride, mask, ldm, first, ldf, dims.Keys, dims.Heads, dims.KvHeads, dims.Scale);
     }
@@ -77,9 +77,9 @@ public sealed partial class CudaBackend
         KernelModule module, Tensor y, Tensor? logSumExp, Tensor q, Tensor k, Tensor v, Tensor? mask, Tensor? first, AttentionDims dims)
     {
         long batch = q.Shape[0], parts = Math.Min(Grids.Ceiling(dims.Keys, StepKeys), MostStepParts);
-        using Tensor yParts = Alloc(q.DType, new Shape(parts * batch * q.Columns)), logParts = Alloc(q.DType, new Shape(parts * batch * dims.Heads));
+        using Tensor yParts = Alloc(q.DType, new Shape(parts * batch * q.Columns)), logParts = Alloc(q.DType.Accumulator(), new Shape(parts * batch * dims.Heads));
         kernels.Launch(
-            module, AttentionStepKernel, new((uint)parts, (uint)dims.KvHeads, (uint)batch), Grids.MaxThreads,
+            module, AttentionStepKernel, new((uint)parts, (uint)dims.KvHeads, (uint)batch), module.AttentionThreads,
             yParts, logParts, q, q.RowStride, k, k.RowStride, v, v.RowStride, mask, mask?.RowStride ?? 0, first, first?.RowStride ?? 0,
             dims.Keys, k.Shape[1], dims.Heads, dims.KvHeads, dims.Scale);
         kernels.Launch(
@@ -89,7 +89,7 @@ public sealed partial class CudaBackend
 
     private static KernelModule AttentionModule(Op op, Tensor q, AttentionDims dims)
     {
-        Check.That(q.DType == DType.F32 && dims.HeadDim <= LargestHead, op, $"a GPU attends in F32, with heads of at most {LargestHead}", q);
+        Check.That(dims.HeadDim <= LargestHead, op, $"a GPU attends with heads of at most {LargestHead}", q);
         return new KernelModule(q.DType, dims.HeadDim);
     }
 }

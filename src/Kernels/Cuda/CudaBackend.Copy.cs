@@ -66,14 +66,14 @@ public sealed partial class CudaBackend
     /// <inheritdoc/>
     public void Transpose(Tensor y, Tensor x)
     {
-        Check.Transpose(y, x);
+        Check.Transpose(this, y, x);
         Launch(y.DType, TransposeKernel, grids.Tiles(x.Rows, x.Columns), y, y.RowStride, x, x.RowStride, x.Rows, x.Columns);
     }
 
     /// <inheritdoc/>
     public bool AllFinite(Tensor x)
     {
-        Check.AllFinite(x);
+        Check.AllFinite(this, x);
         using Tensor found = Alloc(DType.I32, new Shape(1));
         Zero(found);
         Launch(x.DType, AllFiniteKernel, grids.Elements(x.DType, x.Rows, x.Columns), found, x, x.RowStride, x.Rows, x.Columns);

@@ -8,7 +8,7 @@ public sealed partial class CudaBackend
     /// <inheritdoc/>
     public void Dropout(Tensor y, Tensor x, double rate, ulong key)
     {
-        Check.Dropout(y, x, rate);
+        Check.Dropout(this, y, x, rate);
         if (rate == 0)
         {
             Copy(y, x);

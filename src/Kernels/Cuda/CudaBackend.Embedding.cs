@@ -16,7 +16,7 @@ public sealed partial class CudaBackend
     /// <inheritdoc/>
     public void Embed(Tensor y, Tensor table, Tensor ids)
     {
-        Check.Embed(y, table, ids);
+        Check.Embed(this, y, table, ids);
         CheckRange(Op.Embed, ids, 0, table.Rows);
         KernelPrototype kernel = table.DType == y.DType ? GatherRowsKernel : EmbedKernel;
         Launch(table.DType, kernel, grids.Elements(table.DType, y.Rows, y.Columns), y, y.RowStride, table, table.RowStride, ids, y.Rows, y.Columns);
@@ -25,7 +25,7 @@ public sealed partial class CudaBackend
     /// <inheritdoc/>
     public void EmbedBackward(Tensor dtable, Tensor dy, Tensor ids)
     {
-        Check.EmbedBackward(dtable, dy, ids);
+        Check.EmbedBackward(this, dtable, dy, ids);
         CheckRange(Op.EmbedBackward, ids, 0, dtable.Rows);
         Grid grid = new(new((uint)dy.Rows, (uint)Grids.Ceiling(dy.Columns, EmbeddingColumns)));
         Launch(dy.DType, EmbedBackwardKernel, grid, dtable, dtable.RowStride, dy, dy.RowStride, ids, dy.Rows, dy.Columns);

@@ -4,7 +4,7 @@ namespace NativeEngine.Kernels.Cuda;
 
 public sealed partial class CudaBackend
 {
-    private const long WidenedElements = 16 << 20; // of a stored weight that is converted for a product
+    private const long ConvertedElements = 16 << 20; // of a weight that is converted for a product
     private const long GramRows = 2048; // whose products are summed in F32
 
     private static readonly KernelPrototype GramKernel = new("gram_update(double* h, int ldh, const acc* c, int ldc, int n)");
@@ -12,29 +12,30 @@ public sealed partial class CudaBackend
     /// <inheritdoc/>
     public void Gemm(Tensor c, Tensor a, Tensor b, bool transposeA = false, bool transposeB = false, double alpha = 1, double beta = 0)
     {
-        (long batch, long m, long n, long k) = Check.Gemm(c, a, b, transposeA, transposeB);
-        if (b.DType == c.DType)
+        (long batch, long m, long n, long k) = Check.Gemm(this, c, a, b, transposeA, transposeB);
+        DType factors = c.DType.Size() == sizeof(ushort) || a.DType != b.DType ? c.DType : a.DType;
+        using Tensor? converted = a.DType == factors ? null : Converted(a, factors);
+        a = converted ?? a;
+        if (b.DType == factors)
         {
             Multiply(c, a, b, transposeA, transposeB, (batch, m, n, k), alpha, beta);
             return;
         }
 
-        // cuBLAS multiplies factors of one type. A stored weight is widened by parts, each of which makes some columns of c.
-        long columns = batch > 1 ? n : Math.Clamp(WidenedElements / Math.Max(k, 1), 1, Math.Max(n, 1));
+        // cuBLAS multiplies factors of one type. A weight is converted by parts, each of which makes some columns of c.
+        long columns = batch > 1 ? n : Math.Clamp(ConvertedElements / Math.Max(k, 1), 1, Math.Max(n, 1));
         for (long from = 0; from < n; from += columns)
         {
             long count = Math.Min(columns, n - from);
-            Tensor part = batch > 1 ? b : transposeB ? b.RowRange(from, count) : b.ColumnRange(from, count);
-            using Tensor wide = Alloc(c.DType, part.Shape);
-            Copy(wide, part);
-            Multiply(batch > 1 ? c : c.ColumnRange(from, count), a, wide, transposeA, transposeB, (batch, m, count, k), alpha, beta);
+            using Tensor part = Converted(batch > 1 ? b : transposeB ? b.RowRange(from, count) : b.ColumnRange(from, count), factors);
+            Multiply(batch > 1 ? c : c.ColumnRange(from, count), a, part, transposeA, transposeB, (batch, m, count, k), alpha, beta);
         }
     }
 
     /// <inheritdoc/>
     public void Gram(Tensor h, Tensor x)
     {
-        Check.Gram(h, x);
+        Check.Gram(this, h, x);
         long d = x.Columns;
         using Tensor product = Alloc(DType.F32, new Shape(d, d));
         for (long from = 0; from < x.Rows; from += GramRows)
@@ -62,6 +63,13 @@ public sealed partial class CudaBackend
 
         products.Gemm(
             Matrix(c, m), Matrix(b, transposeB ? n : k), Matrix(a, transposeA ? k : m), transposeB, transposeA, n, m, k, alpha, beta, checked((int)batch));
+    }
+
+    private Tensor Converted(Tensor x, DType dtype)
+    {
+        Tensor y = Alloc(dtype, x.Shape);
+        Copy(y, x);
+        return y;
     }
 
     private static DeviceMatrix Matrix(Tensor t, long rows = 0)

@@ -13,14 +13,14 @@ public sealed partial class CudaBackend
     /// <inheritdoc/>
     public void Softmax(Tensor y, Tensor x)
     {
-        Check.Softmax(y, x);
+        Check.Softmax(this, y, x);
         Launch(x.DType, SoftmaxKernel, grids.Rows(x.DType, x.Rows, x.Columns), y, y.RowStride, x, x.RowStride, x.Rows, x.Columns);
     }
 
     /// <inheritdoc/>
     public void TokenLogProb(Tensor y, Tensor logits, Tensor targets)
     {
-        Check.TokenLogProb(y, logits, targets);
+        Check.TokenLogProb(this, y, logits, targets);
         CheckRange(Op.TokenLogProb, targets, int.MinValue, logits.Columns);
         Grid grid = grids.Rows(logits.DType, logits.Rows, logits.Columns);
         Launch(logits.DType, TokenLogProbKernel, grid, y, logits, logits.RowStride, targets, logits.Rows, logits.Columns);
@@ -29,7 +29,7 @@ public sealed partial class CudaBackend
     /// <inheritdoc/>
     public void CrossEntropy(Tensor loss, Tensor logits, Tensor targets, double scale)
     {
-        Check.CrossEntropy(loss, logits, targets);
+        Check.CrossEntropy(this, loss, logits, targets);
         CheckRange(Op.CrossEntropy, targets, int.MinValue, logits.Columns);
         Grid grid = grids.Rows(logits.DType, logits.Rows, logits.Columns);
         Launch(logits.DType, CrossEntropyKernel, grid, loss, logits, logits.RowStride, targets, logits.Rows, logits.Columns, scale);

@@ -18,14 +18,14 @@ public sealed partial class CudaBackend
     /// <inheritdoc/>
     public void Activate(Tensor y, Tensor x, Activation f)
     {
-        Check.Activate(y, x);
+        Check.Activate(this, y, x);
         Launch(y.DType, ActivateKernel, grids.Elements(y.DType, y.Rows, y.Columns), y, y.RowStride, x, x.RowStride, y.Rows, y.Columns, (int)f);
     }
 
     /// <inheritdoc/>
     public void ActivateGated(Tensor y, Tensor gate, Tensor up, Activation f)
     {
-        Check.ActivateGated(y, gate, up);
+        Check.ActivateGated(this, y, gate, up);
         Launch(
             y.DType, ActivateGatedKernel, grids.Elements(y.DType, y.Rows, y.Columns),
             y, y.RowStride, gate, gate.RowStride, up, up.RowStride, y.Rows, y.Columns, (int)f);
@@ -34,7 +34,7 @@ public sealed partial class CudaBackend
     /// <inheritdoc/>
     public void ActivateBackward(Tensor dx, Tensor dy, Tensor x, Activation f)
     {
-        Check.ActivateBackward(dx, dy, x);
+        Check.ActivateBackward(this, dx, dy, x);
         Launch(
             x.DType, ActivateBackwardKernel, grids.Elements(x.DType, x.Rows, x.Columns),
             dx, dx.RowStride, dy, dy.RowStride, x, x.RowStride, x.Rows, x.Columns, (int)f);
@@ -43,7 +43,7 @@ public sealed partial class CudaBackend
     /// <inheritdoc/>
     public void ActivateGatedBackward(Tensor dgate, Tensor dup, Tensor dy, Tensor gate, Tensor up, Activation f)
     {
-        Check.ActivateGatedBackward(dgate, dup, dy, gate, up);
+        Check.ActivateGatedBackward(this, dgate, dup, dy, gate, up);
         Launch(
             dy.DType, ActivateGatedBackwardKernel, grids.Elements(dy.DType, dy.Rows, dy.Columns),
             dgate, dgate.RowStride, dup, dup.RowStride, dy, dy.RowStride, gate, gate.RowStride, up, up.RowStride, dy.Rows, dy.Columns, (int)f);

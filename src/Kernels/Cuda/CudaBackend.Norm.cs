@@ -22,21 +22,21 @@ public sealed partial class CudaBackend
     /// <inheritdoc/>
     public void RmsNorm(Tensor y, Tensor x, Tensor? gain, double eps, long width)
     {
-        Check.RmsNorm(y, x, gain, width);
+        Check.RmsNorm(this, y, x, gain, width);
         Launch(x.DType, RmsNormKernel, grids.Rows(x.DType, x.Rows, x.Columns), y, y.RowStride, x, x.RowStride, gain, x.Rows, x.Columns, (double)width, eps);
     }
 
     /// <inheritdoc/>
     public void LayerNorm(Tensor y, Tensor x, Tensor? gain, Tensor? bias, double eps)
     {
-        Check.LayerNorm(y, x, gain, bias);
+        Check.LayerNorm(this, y, x, gain, bias);
         Launch(x.DType, LayerNormKernel, grids.Rows(x.DType, x.Rows, x.Columns), y, y.RowStride, x, x.RowStride, gain, bias, x.Rows, x.Columns, eps);
     }
 
     /// <inheritdoc/>
     public void RmsNormBackward(Tensor dx, Tensor? dgain, Tensor dy, Tensor x, Tensor? gain, double eps, long width)
     {
-        Check.RmsNormBackward(dx, dgain, dy, x, gain, width);
+        Check.RmsNormBackward(this, dx, dgain, dy, x, gain, width);
         using Tensor? moments = dgain is null ? null : Moments(x);
         Launch(
             x.DType, RmsNormBackwardKernel, grids.Rows(x.DType, x.Rows, x.Columns),
@@ -47,7 +47,7 @@ public sealed partial class CudaBackend
     /// <inheritdoc/>
     public void LayerNormBackward(Tensor dx, Tensor? dgain, Tensor? dbias, Tensor dy, Tensor x, Tensor? gain, double eps)
     {
-        Check.LayerNormBackward(dx, dgain, dbias, dy, x, gain);
+        Check.LayerNormBackward(this, dx, dgain, dbias, dy, x, gain);
         using Tensor? moments = dgain is null ? null : Moments(x);
         Launch(
             x.DType, LayerNormBackwardKernel, grids.Rows(x.DType, x.Rows, x.Columns),
@@ -60,7 +60,7 @@ public sealed partial class CudaBackend
     }
 
     /// <summary>Room for mean and scale of every row.</summary>
-    private Tensor Moments(Tensor x) => Alloc(x.DType, new Shape(2 * x.Rows));
+    private Tensor Moments(Tensor x) => Alloc(x.DType.Accumulator(), new Shape(2 * x.Rows));
 
     private void AddGainGradient(Tensor? dgain, Tensor? moments, Tensor dy, Tensor x)
     {

@@ -12,7 +12,7 @@ public sealed partial class CudaBackend
     /// <inheritdoc/>
     public double SumOfSquares(Tensor x)
     {
-        Check.SumOfSquares(x);
+        Check.SumOfSquares(this, x);
         Grid grid = Grids.Sums(x.DType, x.Rows, x.Columns);
         using Tensor parts = Alloc(DType.F64, new Shape(grid.Blocks.X)), total = Alloc(DType.F64, new Shape(1));
         Launch(x.DType, SumOfSquaresKernel, grid, parts, x, x.RowStride, x.Rows, x.Columns);
@@ -23,7 +23,7 @@ public sealed partial class CudaBackend
     /// <inheritdoc/>
     public void AdamW(Tensor w, Tensor g, Tensor m, Tensor v, AdamWStep step)
     {
-        Check.AdamW(w, g, m, v, step);
+        Check.AdamW(this, w, g, m, v, step);
         Launch(
             w.DType, AdamWKernel, grids.Elements(w.DType, w.Rows, w.Columns),
             w, w.RowStride, g, g.RowStride, m, m.RowStride, v, v.RowStride, w.Rows, w.Columns,

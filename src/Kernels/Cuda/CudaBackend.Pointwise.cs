@@ -10,21 +10,21 @@ public sealed partial class CudaBackend
     /// <inheritdoc/>
     public void AddBias(Tensor y, Tensor b)
     {
-        Check.AddBias(y, b);
+        Check.AddBias(this, y, b);
         Launch(y.DType, AddBiasKernel, grids.Elements(y.DType, y.Rows, y.Columns), y, y.RowStride, b, y.Rows, y.Columns);
     }
 
     /// <inheritdoc/>
     public void Add(Tensor y, Tensor x)
     {
-        Check.Add(y, x);
+        Check.Add(this, y, x);
         Launch(y.DType, AddKernel, grids.Elements(y.DType, y.Rows, y.Columns), y, y.RowStride, x, x.RowStride, y.Rows, y.Columns);
     }
 
     /// <inheritdoc/>
     public void AddColumnSums(Tensor b, Tensor x)
     {
-        Check.AddColumnSums(b, x);
+        Check.AddColumnSums(this, b, x);
         using Tensor parts = Parts(x);
         Launch(x.DType, ColumnSumsKernel, Grids.Columns(x.Columns, parts.Rows), parts, x, x.RowStride, x.Rows, x.Columns);
         AddParts(b, parts);

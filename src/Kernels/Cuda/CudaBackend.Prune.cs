@@ -22,7 +22,7 @@ public sealed partial class CudaBackend
     /// <inheritdoc/>
     public void AddSaliency(Tensor scores, Tensor w, Tensor? g, Tensor? h, Saliency saliency, bool columns)
     {
-        Check.AddSaliency(scores, w, g, h, saliency, columns);
+        Check.AddSaliency(this, scores, w, g, h, saliency, columns);
         long ldg = g?.RowStride ?? 0, ldh = h?.RowStride ?? 0;
         if (!columns)
         {
@@ -40,8 +40,8 @@ public sealed partial class CudaBackend
     /// <inheritdoc/>
     public void AddSquares(Tensor y, Tensor x, double scale)
     {
-        Check.AddSquares(y, x);
-        Launch(y.DType, AddSquaresKernel, grids.Elements(y.DType, y.Rows, y.Columns), y, y.RowStride, x, x.RowStride, y.Rows, y.Columns, scale);
+        Check.AddSquares(this, y, x);
+        Launch(x.DType, AddSquaresKernel, grids.Elements(x.DType, y.Rows, y.Columns), y, y.RowStride, x, x.RowStride, y.Rows, y.Columns, scale);
     }
 
     /// <inheritdoc/>

@@ -9,7 +9,7 @@ public sealed partial class CudaBackend
     /// <inheritdoc/>
     public void Rope(Tensor x, Tensor cos, Tensor sin, Tensor positions, int headDim, bool back = false)
     {
-        Check.Rope(x, cos, sin, positions, headDim);
+        Check.Rope(this, x, cos, sin, positions, headDim);
         CheckRange(Op.Rope, positions, 0, cos.Rows);
         long heads = x.Columns / headDim;
         Launch(

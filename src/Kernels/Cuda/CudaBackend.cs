@@ -57,10 +57,10 @@ public sealed partial class CudaBackend : IBackend
     public bool Supports(Op op, DType dtype) => op switch
     {
         Op.Upload or Op.Download or Op.Fill or Op.Drain or Op.Copy or Op.Zero or Op.KeepRows or Op.KeepColumns => true,
-        Op.Gemm or Op.Embed or Op.AllFinite or Op.AddSaliency => dtype is DType.F32 or DType.F64 or DType.BF16,
-        Op.Gram or Op.Attention or Op.AttentionBackward => dtype == DType.F32,
+        Op.Gram or Op.Attention or Op.AttentionBackward => dtype is DType.F32 or DType.F16 or DType.BF16,
         Op.SymEig or Op.Qr => dtype == DType.F64,
-        _ => dtype is DType.F32 or DType.F64,
+        Op.AdamW => dtype is DType.F32 or DType.F64,
+        _ => dtype.IsFloat(),
     };
 
     /// <inheritdoc/>

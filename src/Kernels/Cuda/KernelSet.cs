@@ -7,12 +7,21 @@ namespace NativeEngine.Kernels.Cuda;
 /// <param name="HeadDim">head size of attention; 0 for the other kernels</param>
 internal readonly record struct KernelModule(DType DType, int HeadDim = 0)
 {
+    private const int TensorCoreStep = 16, LargestTensorCoreHead = 128;
+
+    /// <summary>Attention of 16-bit types runs on tensor cores for the head sizes that they divide.</summary>
+    public bool UsesTensorCores => DType.Size() == sizeof(ushort) && HeadDim is > 0 and <= LargestTensorCoreHead && HeadDim % TensorCoreStep == 0;
+
+    /// <summary>Threads of a block of attention.</summary>
+    public int AttentionThreads => UsesTensorCores ? Grids.MaxThreads / 2 : Grids.MaxThreads;
+
     /// <summary>What the compiler is told besides the architecture.</summary>
     public IEnumerable<string> Options()
     {
         string real = DType switch { DType.F64 => "double", DType.F32 => "float", DType.BF16 => "bf16", _ => "half" };
         string[] common = ["--std=c++17", "--device-as-default-execution-space", $"-DREAL={real}"];
-        return HeadDim == 0 ? common : [.. common, FormattableString.Invariant($"-DHEAD_DIM={HeadDim}")];
+        string[] attention = HeadDim == 0 ? [] : [FormattableString.Invariant($"-DHEAD_DIM={HeadDim}")];
+        return [.. common, .. attention, .. UsesTensorCores ? ["-DTENSOR_CORES"] : Array.Empty<string>()];
     }
 
     /// <inheritdoc/>

@@ -1,4 +1,5 @@
 using NativeEngine.Checkpoints;
+using NativeEngine.Kernels;
 using NativeEngine.Testing;
 using NativeEngine.Tests.Checkpoints;
 using NativeEngine.Tune;
@@ -69,9 +70,15 @@ public sealed class RunIdentityTests : IDisposable
 
     private IReadOnlyList<string> Differences(TuneOptions other) => Of(other).Differences(Of(options));
 
-    private static RunIdentity Of(TuneOptions options, params TrainingExample[] train)
+    [Fact]
+    public void What_a_run_computes_in_counts() =>
+        Assert.Equal(["type: F32 before, BF16 now"], Of(options, DType.BF16).Differences(Of(options)));
+
+    private static RunIdentity Of(TuneOptions options, params TrainingExample[] train) => Of(options, DType.F32, train);
+
+    private static RunIdentity Of(TuneOptions options, DType dtype, params TrainingExample[] train)
     {
         using Checkpoint weights = Checkpoint.Open(options.Model);
-        return RunIdentity.Of(options, weights, train, []);
+        return RunIdentity.Of(options, weights, dtype, train, []);
     }
 }
