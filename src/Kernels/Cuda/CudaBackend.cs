@@ -23,6 +23,7 @@ public sealed partial class CudaBackend : IBackend
     private readonly CuSolverHandle solver;
     private readonly KernelSet kernels;
     private readonly Grids grids;
+    private readonly int costOfF64;
     private readonly IndexRanges indices = new();
 
     /// <summary>Opens device <paramref name="ordinal"/> and its libraries.</summary>
@@ -37,6 +38,7 @@ public sealed partial class CudaBackend : IBackend
         solver = new CuSolverHandle(stream);
         kernels = new KernelSet(context, stream, KernelCache.Default, KernelSet.Source);
         grids = new Grids(context);
+        costOfF64 = context.CostOfF64;
     }
 
     /// <inheritdoc/>

@@ -43,6 +43,9 @@ internal sealed unsafe class CudaContext : CudaHandle
     /// <summary>Bytes of the second-level cache.</summary>
     public int CacheBytes => Attribute(CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE);
 
+    /// <summary>How many times as fast F32 is as F64: 2 where a GPU is made for computing, 32 or 64 where it is made for graphics.</summary>
+    public int CostOfF64 => Attribute(CU_DEVICE_ATTRIBUTE_SINGLE_TO_DOUBLE_PRECISION_PERF_RATIO);
+
     /// <summary>How many devices the driver shows.</summary>
     public static int Count()
     {
