@@ -17,6 +17,9 @@ internal static unsafe class Device
     /// <summary>Orders of the threads; a GPU has its own.</summary>
     public static IReadOnlyList<string> Orders { get; } = ["forward", "reverse", "7"];
 
+    /// <summary>Whether it is the double, which fails on demand and reports what it finds.</summary>
+    public static bool IsDouble => Find("cudasimConfigure") is not null;
+
     /// <summary>The device; skips the test with the reason where there is none.</summary>
     public static CudaBackend Open()
     {
