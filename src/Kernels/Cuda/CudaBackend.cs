@@ -88,6 +88,9 @@ public sealed partial class CudaBackend : IBackend
         });
     }
 
+    /// <inheritdoc/>
+    public void Trim() => pool.Trim();
+
     /// <summary>Gives everything back, also what tensors still own: they must not be used any more.</summary>
     public void Dispose() => owned.Dispose();
 
