@@ -91,6 +91,17 @@ internal sealed class DevicePool(CudaContext context, CudaStream stream, bool gu
     /// <summary>When the work was done that used the block at <paramref name="address"/> before it was handed out; null where that is not known.</summary>
     public CudaEvent? Vacated(nint address) => live.TryGetValue(address, out Block? block) ? block.Vacated : null;
 
+    /// <summary>Returns free blocks to the driver.</summary>
+    public void Trim()
+    {
+        foreach (Block block in free.Values.SelectMany(blocks => blocks))
+        {
+            block.Dispose();
+        }
+
+        free.Clear();
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -128,17 +139,6 @@ internal sealed class DevicePool(CudaContext context, CudaStream stream, bool gu
             Trim();
             return new DeviceMemory(context, size);
         }
-    }
-
-    /// <summary>Returns free blocks to the driver.</summary>
-    private void Trim()
-    {
-        foreach (Block block in free.Values.SelectMany(blocks => blocks))
-        {
-            block.Dispose();
-        }
-
-        free.Clear();
     }
 
     private unsafe void Read(Span<byte> bytes, nint address)
