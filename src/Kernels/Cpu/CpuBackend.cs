@@ -41,10 +41,16 @@ public sealed partial class CpuBackend : IBackend
     public long PeakBytes => Interlocked.Read(ref peakBytes);
 
     /// <inheritdoc/>
+    public void Synchronize()
+    {
+        // an op is done when it returns
+    }
+
+    /// <inheritdoc/>
     public bool Supports(Op op, DType dtype) => op switch
     {
         Op.Upload or Op.Download or Op.Copy or Op.Zero or Op.KeepRows or Op.KeepColumns => true,
-        Op.Gemm or Op.Embed or Op.AllFinite or Op.AddSaliency => dtype is DType.F32 or DType.F64 or DType.BF16,
+        Op.Gemm or Op.Embed or Op.AllFinite or Op.AddSaliency or Op.Uniform => dtype is DType.F32 or DType.F64 or DType.BF16,
         Op.Gram => dtype == DType.F32,
         Op.SymEig or Op.Qr => dtype == DType.F64,
         _ => dtype is DType.F32 or DType.F64,

@@ -45,6 +45,12 @@ public sealed partial class CudaBackend : IBackend
     /// <inheritdoc/>
     public bool IsHost => false;
 
+    /// <summary>The device's context.</summary>
+    internal CudaContext Context => context;
+
+    /// <summary>Where everything runs.</summary>
+    internal CudaStream Stream => stream;
+
     /// <inheritdoc/>
     public long MemoryBytes => context.Memory().Total;
 
@@ -55,10 +61,13 @@ public sealed partial class CudaBackend : IBackend
     public long LiveBytes => pool.LiveBytes;
 
     /// <inheritdoc/>
+    public void Synchronize() => stream.Synchronize();
+
+    /// <inheritdoc/>
     public bool Supports(Op op, DType dtype) => op switch
     {
         Op.Upload or Op.Download or Op.Copy or Op.Zero or Op.KeepRows or Op.KeepColumns => true,
-        Op.Gemm or Op.Embed or Op.AllFinite or Op.AddSaliency => dtype is DType.F32 or DType.F64 or DType.BF16,
+        Op.Gemm or Op.Embed or Op.AllFinite or Op.AddSaliency or Op.Uniform => dtype is DType.F32 or DType.F64 or DType.BF16,
         Op.Gram or Op.Attention or Op.AttentionBackward => dtype == DType.F32,
         Op.SymEig or Op.Qr => dtype == DType.F64,
         _ => dtype is DType.F32 or DType.F64,
