@@ -70,9 +70,10 @@ unpack() {
   fi
 }
 
-app() { "$unpacked/dotnet/dotnet" "$unpacked/engine/app/$1.dll" "${@:2}"; }
+# Runs a program of the bundle, for what is left of the stage's time.
+app() { timeout $((seconds > SECONDS ? seconds + 20 - SECONDS : 20)) "$unpacked/dotnet/dotnet" "$unpacked/engine/app/$1.dll" "${@:2}"; }
 
-# Result lines of the commands that follow, as one JSON object; a command that fails has printed its error as one.
+# The result lines of the commands that follow in one JSON object; a command that fails prints its error as such a line.
 benchmarks() {
   local line first=1
   echo '{"results":['
@@ -81,12 +82,15 @@ benchmarks() {
     first=0
     # shellcheck disable=SC2086 # a line is words
     app nativeengine bench $line --device cuda --quiet --json 2>>"$work/errors.log" | tail -n 1 | grep . ||
-      echo "{\"error\":{\"code\":\"stopped\",\"message\":\"bench $line\"}}"
+      echo "{\"error\":{\"code\":\"none\",\"message\":\"no result: bench $line\"}}"
   done
   echo ']}'
 }
 
-tests() { app NativeEngine.Gpu test $seconds NativeEngine.Cuda.Tests.dll NativeEngine.Kernels.Tests.dll:.Interop.; }
+tests() {
+  local interop=NativeEngine.Kernels.Tests.dll:Interop.
+  app NativeEngine.Gpu test $seconds NativeEngine.Cuda.Tests.dll "$interop"{Device,Gate,Handle,KernelCompiler,MathLibrary}Tests
+}
 
 sanitizer() {
   local tool
@@ -104,7 +108,7 @@ bench-small() {
     benchmarks "gemm --n 64" "eigen --n 64" "kernels --rows 64 --columns 64" "decode --shape tiny-llama --prompt-tokens 4 --new-tokens 4" \
       "tune --shape tiny-llama --batch 1 --seqlen 16"
   else
-    benchmarks "gemm --n 2048,4096,8192" "eigen --n 2560,4096,5120,8192" "kernels" "decode --shape llama-7b" "tune --shape llama-7b --batch 4 --seqlen 256"
+    benchmarks "gemm --n 2048,4096,8192" "eigen --n 2560,4096,5120,8192" "kernels" "kernels --dtype bf16" "decode --shape llama-7b" "tune --shape llama-7b --batch 4 --seqlen 256"
   fi
 }
 
