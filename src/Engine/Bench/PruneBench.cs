@@ -8,7 +8,7 @@ namespace NativeEngine.Bench;
 
 /// <summary>One run of the prune benchmark.</summary>
 /// <param name="Layers">decoder layers</param>
-/// <param name="Seconds">decision and deletion, without loading the weights</param>
+/// <param name="Seconds">decision and deletion, which draws every layer once more; without loading the weights</param>
 /// <param name="ForwardSeconds">of the examples</param>
 /// <param name="BackwardSeconds">of the examples, activations that were not kept made again</param>
 /// <param name="BackwardOverForward">their ratio</param>

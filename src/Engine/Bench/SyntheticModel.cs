@@ -83,12 +83,17 @@ internal static class SyntheticModel
 
     private static void Draw(IBackend backend, Tensor destination, Parameter p, ulong start)
     {
-        using Tensor stored = backend.Alloc(DType.BF16, p.Shape);
-        if (p.Role is Role.NormAttn or Role.NormMlp or Role.NormFinal && !p.IsBias)
+        if (destination.DType != DType.BF16)
+        {
+            using Tensor stored = backend.Alloc(DType.BF16, p.Shape);
+            Draw(backend, stored, p, start);
+            backend.Copy(destination, stored);
+        }
+        else if (p.Role is Role.NormAttn or Role.NormMlp or Role.NormFinal && !p.IsBias)
         {
             var ones = new ushort[p.Shape.Count];
             ones.AsSpan().Fill((ushort)(BitConverter.SingleToUInt32Bits(1) >> 16));
-            backend.Upload<ushort>(stored, ones);
+            backend.Upload<ushort>(destination, ones);
         }
         else
         {
@@ -97,10 +102,8 @@ internal static class SyntheticModel
             {
                 long from = p.Shape.Columns * i / bands, end = p.Shape.Columns * (i + 1) / bands;
                 double scale = bands == 1 ? 1 : 3 - 2.7 * i / (bands - 1);
-                backend.Uniform(stored.ColumnRange(from, end - from), HalfWidth * scale, start + ((ulong)i << 34));
+                backend.Uniform(destination.ColumnRange(from, end - from), HalfWidth * scale, start + ((ulong)i << 34));
             }
         }
-
-        backend.Copy(destination, stored);
     }
 }

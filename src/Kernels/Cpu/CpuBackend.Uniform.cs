@@ -46,7 +46,7 @@ public sealed partial class CpuBackend
     {
         for (int i = 0; i < y.Length; i++)
         {
-            y[i] = T.CreateTruncating(limit * ((SplitMix64(counter + (ulong)i) >> 11) * (2.0 / (1L << 53)) - 1));
+            y[i] = T.CreateTruncating(limit * ((long)(SplitMix64(counter + (ulong)i) >> 11) * (2.0 / (1L << 53)) - 1));
         }
     }
 
