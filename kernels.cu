@@ -3,7 +3,7 @@
 //   0  machine       what needs inline PTX, behind names
 //   1  numbers       bf16 and half; real, in which a module stores, and acc, in which it computes
 //   2  matrices      packs of 16 bytes, loops over them, sums over warps and blocks
-//   3  memory        copy, zero, transpose, checks
+//   3  memory        copy, zero, uniform, transpose, checks
 //   4  pointwise     add, add_bias, zero_masked, dropout
 //   5  column sums   add_column_sums
 //   6  norms         rms_norm, layer_norm
@@ -335,6 +335,27 @@ extern "C" __global__ void __launch_bounds__(256) narrow_forward(int* y, int ldy
 // launch: elements(rows, columns)
 extern "C" __global__ void __launch_bounds__(256) zero_forward(real* y, int ldy, int rows, int columns) {
     each(aligned(y, ldy), rows, columns, [=](auto at) { store(y, ldy, at, filled<at.n>(acc(0))); });
+}
+
+// splitmix64 (Steele et al. 2014) of a counter.
+inline unsigned long long splitmix64(unsigned long long counter) {
+    unsigned long long z = (counter + 1) * 0x9E3779B97F4A7C15ull;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
+    return z ^ (z >> 31);
+}
+
+// y = limit (2 u - 1), u in [0, 1) the upper 53 bits of splitmix64 at start + the number of the element, counted row by row.
+// launch: elements(rows, columns)
+extern "C" __global__ void __launch_bounds__(256) uniform_forward(real* y, int ldy, int rows, int columns, double limit, unsigned long long start) {
+    each(aligned(y, ldy), rows, columns, [=](auto at) {
+        Pack<at.n> values;
+        const unsigned long long first = start + (unsigned long long)at.row * columns + at.column;
+#pragma unroll
+        for (int i = 0; i < at.n; i++)
+            values.at[i] = acc(limit * ((splitmix64(first + i) >> 11) * (2.0 / 9007199254740992.0) - 1));
+        store(y, ldy, at, values);
+    });
 }
 
 // y = x^T, through tiles that are read and written along rows.  (columns,rows) (rows,columns)

@@ -15,6 +15,7 @@ public sealed class Session : IDisposable
     private int halvings;
     private string? phase;
     private long phaseStart;
+    private ProfilerRange? range;
 
     /// <summary>Opens <paramref name="device"/> ("cpu", "cuda" or "cuda:n"; null picks a GPU where there is one);
     /// the CPU has <paramref name="threads"/> threads (0 = all).</summary>
@@ -74,10 +75,18 @@ public sealed class Session : IDisposable
         Reporter.Phase(name, total);
     }
 
-    /// <summary>Books the time from now on to <paramref name="name"/> without telling the reporter; returns the phase it interrupts.</summary>
+    /// <summary>Books the time from now on to <paramref name="name"/> without telling the reporter; returns the phase it interrupts. A device finishes
+    /// that phase first, or its time would count for the next; a profiler sees the phases as ranges.</summary>
     public string? Switch(string? name)
     {
         string? before = phase;
+        if (!Backend.IsHost)
+        {
+            Backend.Synchronize();
+            range?.Dispose();
+            range = name is null ? null : new ProfilerRange(name);
+        }
+
         long now = Stopwatch.GetTimestamp();
         if (phase is not null)
         {
@@ -114,7 +123,11 @@ public sealed class Session : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => Backend.Dispose();
+    public void Dispose()
+    {
+        range?.Dispose();
+        Backend.Dispose();
+    }
 
     private static IBackend Open(string? device, int threads)
     {

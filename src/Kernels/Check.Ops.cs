@@ -10,6 +10,10 @@ internal static partial class Check
         That(y.DType.IsFloat() == x.DType.IsFloat(), Op.Copy, "there is no conversion between floats and integers", y, x);
     }
 
+    /// <summary>Arguments of <see cref="IBackend.Uniform"/>.</summary>
+    public static void Uniform(Tensor y) =>
+        That(y.DType is DType.F32 or DType.F64 or DType.BF16, Op.Uniform, "the elements must be F32, F64 or BF16", y);
+
     /// <summary>Arguments of <see cref="IBackend.Transpose"/>.</summary>
     public static void Transpose(IBackend backend, Tensor y, Tensor x)
     {

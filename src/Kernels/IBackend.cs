@@ -77,6 +77,9 @@ public interface IBackend : IDisposable
     /// <summary>Whether <paramref name="op"/> computes elements of <paramref name="dtype"/> here; of AddSaliency it is the type of w.</summary>
     bool Supports(Op op, DType dtype);
 
+    /// <summary>True on the CPU: elements lie in host memory, and an op is done when it returns.</summary>
+    bool IsHost { get; }
+
     // == memory ==
 
     /// <summary>Memory for a tensor, not cleared; <see cref="Tensor.Dispose"/> gives it back to the pool.</summary>
@@ -90,6 +93,9 @@ public interface IBackend : IDisposable
 
     /// <summary>Largest number of bytes that were allocated at once.</summary>
     long PeakBytes { get; }
+
+    /// <summary>Waits for everything that was asked of the device.</summary>
+    void Synchronize();
 
     /// <summary>y = values, row after row without gaps; values may be used again on return. <typeparamref name="T"/> has the size of an element, or is
     /// <see cref="byte"/> for the elements' bytes. (N,D)</summary>
@@ -111,6 +117,10 @@ public interface IBackend : IDisposable
 
     /// <summary>y = 0, any type.</summary>
     void Zero(Tensor y);
+
+    /// <summary>y = limit (2 u - 1) with u in [0, 1) the upper 53 bits of splitmix64 at counter start + n D + d, rounded to F32 before BF16: the same
+    /// elements on every back-end, for weights that only have to be there. F32, F64 or BF16. (N,D)</summary>
+    void Uniform(Tensor y, double limit, ulong start);
 
     /// <summary>y = x^T. (D,N) (N,D)</summary>
     void Transpose(Tensor y, Tensor x);

@@ -4,7 +4,7 @@ namespace NativeEngine.Kernels;
 public enum Op
 {
 #pragma warning disable CS1591 // each name is documented at the method of the same name in IBackend
-    Upload, Download, Fill, Drain, Copy, Zero, Transpose, AllFinite,
+    Upload, Download, Fill, Drain, Copy, Zero, Uniform, Transpose, AllFinite,
     Gemm, Gram, SymEig, Qr,
     AddBias, AddColumnSums, Add, ZeroMasked, Dropout,
     RmsNorm, LayerNorm, RmsNormBackward, LayerNormBackward,

@@ -6,7 +6,7 @@ namespace NativeEngine.Cli.Tests;
 public sealed class HelpTests
 {
     private static readonly string[] Names =
-        ["", "inspect", "tokenize", "eval", "eval perplexity", "slice", "groups", "prune", "tune", "merge", "generate", "export", "bench", "bench gemm", "bench eigen", "bench slice", "bench prune", "bench tune", "bench decode", "bench tokenize", "demo", "doctor", "completions"];
+        ["", "inspect", "tokenize", "eval", "eval perplexity", "slice", "groups", "prune", "tune", "merge", "generate", "export", "bench", "bench gemm", "bench eigen", "bench kernels", "bench slice", "bench prune", "bench tune", "bench decode", "bench tokenize", "demo", "doctor", "completions"];
 
     public static TheoryData<string> Verbs { get; } = [.. Names];
 

@@ -40,6 +40,7 @@ public sealed class OpArgumentTests
         ["Softmax: rows"] = (Op.Softmax, (b, t) => b.Softmax(t(DType.F32, new(3, 5)), t(DType.F32, new(2, 5)))),
         ["TokenLogProb: result type"] = (Op.TokenLogProb, (b, t) => b.TokenLogProb(t(DType.F32, new(3)), t(DType.F32, new(3, 5)), Filled(t, 3, 0))),
         ["AddColumnSums: length"] = (Op.AddColumnSums, (b, t) => b.AddColumnSums(t(DType.F32, new(4)), t(DType.F32, new(3, 5)))),
+        ["Uniform: integers"] = (Op.Uniform, (b, t) => b.Uniform(t(DType.I32, new(3, 5)), 1, 0)),
         ["Dropout: rate"] = (Op.Dropout, (b, t) => b.Dropout(t(DType.F32, new(3, 5)), t(DType.F32, new(3, 5)), 1, 0)),
         ["RmsNormBackward: rows"] = (Op.RmsNormBackward, (b, t) =>
             b.RmsNormBackward(t(DType.F32, new(3, 5)), null, t(DType.F32, new(2, 5)), t(DType.F32, new(3, 5)), null, 1e-5, 5)),

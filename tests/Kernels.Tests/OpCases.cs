@@ -47,6 +47,14 @@ internal static partial class OpCases
                 (b, x) => b.Copy(x[0], x[1]), v => v[1].CopyTo(v[0], 0));
             yield return new(Op.Zero, t, $"{n}x{d}", [Out(t, n, d)],
                 (b, x) => b.Zero(x[0]), v => Array.Clear(v[0]));
+            yield return new(Op.Uniform, t, $"{n}x{d}", [Out(t, n, d)],
+                (b, x) => b.Uniform(x[0], 0.03, 7UL << 40), v => Each(v[0], i => OpReference.Uniform(0.03, (7UL << 40) + (ulong)i)));
+            if (t == DType.F32)
+            {
+                yield return new(Op.Uniform, DType.BF16, $"{n}x{d}", [Out(DType.BF16, n, d)],
+                    (b, x) => b.Uniform(x[0], 0.03, 5), v => Each(v[0], i => OpReference.ToBF16((float)OpReference.Uniform(0.03, 5 + (ulong)i))));
+            }
+
             yield return new(Op.Transpose, t, $"{n}x{d}", [Out(t, d, n), In(t, n, d)],
                 (b, x) => b.Transpose(x[0], x[1]), v => Each(v[0], i => v[1][i % n * d + i / n]));
         }

@@ -1,8 +1,24 @@
 namespace NativeEngine.Kernels.Tests;
 
-/// <summary>Dropout and the optimiser.</summary>
+/// <summary>Random numbers and the optimiser.</summary>
 internal static partial class OpReference
 {
+    /// <summary>Word <paramref name="counter"/> of splitmix64, as the authors' code steps to it, as a number of ± <paramref name="limit"/>.</summary>
+    public static double Uniform(double limit, ulong counter)
+    {
+        ulong state = unchecked(counter * 0x9E3779B97F4A7C15 + 0x9E3779B97F4A7C15);
+        state = (state ^ (state >> 30)) * 0xBF58476D1CE4E5B9;
+        state = (state ^ (state >> 27)) * 0x94D049BB133111EB;
+        return limit * (2 * Math.ScaleB((state ^ (state >> 31)) >> 11, -53) - 1);
+    }
+
+    /// <summary>The bfloat16 number next to x, of two the even one.</summary>
+    public static double ToBF16(float x)
+    {
+        uint bits = BitConverter.SingleToUInt32Bits(x), kept = bits >> 16, rest = bits & 0xFFFF;
+        return BitConverter.UInt32BitsToSingle((rest > 0x8000 || (rest == 0x8000 && (kept & 1) == 1) ? kept + 1 : kept) << 16);
+    }
+
     public static void Dropout(double[] y, double[] x, double rate, ulong key, int skipped = 0)
     {
         for (int i = 0; i < y.Length; i++)

@@ -85,6 +85,28 @@ TEST(dropout_draws_the_words_of_its_key) {
     });
 }
 
+TEST(uniform_numbers_are_those_of_splitmix64) {
+    each_type([](auto type) {
+        using T = decltype(type);
+        const auto word = [](std::uint64_t counter) {
+            std::uint64_t z = (counter + 1) * 0x9E3779B97F4A7C15u;
+            z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+            z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+            return z ^ z >> 31;
+        };
+        CHECK_EQUAL(word(0), 0xE220A8397B1DCDAFu);  // as published
+        for (const Size& size : sizes) {
+            const auto n = std::size_t(size.rows), d = std::size_t(size.columns);
+            const Matrix<T> y(n, d, std::size_t(size.gap));
+            run(module_of<T>(), "uniform_forward", elements, y.pointer(), y.ld(), size.rows, size.columns, 0.5, std::uint64_t(3) << 40);
+            Values expected(n * d);
+            for (std::size_t i = 0; i < n * d; i++)
+                expected[i] = 0.5 * (2 * std::ldexp(double(word((std::uint64_t(3) << 40) + i) >> 11), -53) - 1);
+            CHECK_CLOSE(y, expected, Type<T>::nmse, "uniform " + name_of(size, Type<T>::name));
+        }
+    });
+}
+
 TEST(what_is_not_finite_is_found) {
     each_type([](auto type) {
         using T = decltype(type);

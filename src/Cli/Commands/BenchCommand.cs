@@ -1,13 +1,13 @@
 using System.CommandLine;
 using NativeEngine.Bench;
 using NativeEngine.Cli.Options;
-using NativeEngine.Cli.Output;
+using NativeEngine.Kernels;
 using NativeEngine.Prune;
 
 namespace NativeEngine.Cli.Commands;
 
-/// <summary><c>bench gemm|eigen|slice|prune|tune|decode|tokenize</c>: how fast this machine is.</summary>
-internal static class BenchCommand
+/// <summary><c>bench gemm|eigen|kernels|slice|prune|tune|decode|tokenize</c>: how fast this machine is.</summary>
+internal static partial class BenchCommand
 {
     private static readonly int[] DefaultSizes = [256, 512, 1024, 2048];
     private static readonly int[] DefaultThreads = [.. new[] { 1, Environment.ProcessorCount }.Distinct()];
@@ -17,37 +17,57 @@ internal static class BenchCommand
         "Measure how fast this machine does the work: the results are figures, not models.",
         "nativeengine bench gemm",
         "nativeengine bench slice --shape opt-125m --samples 32",
-        "nativeengine bench decode --shape llama-91m --json") { Gemm(host), Eigen(host), Slice(host), Prune(host), Tune(host), Decode(host), Tokenize(host) };
+        "nativeengine bench decode --shape llama-91m --json") { Gemm(host), Eigen(host), Kernels(host), Slice(host), Prune(host), Tune(host), Decode(host), Tokenize(host) };
 
     private static Verb Gemm(Host host)
     {
-        Option<IntegerList?> sizes = Sizes("Rows and columns of the square matrices");
+        Option<IntegerList?> sizes = Sizes("Rows and columns of the square matrices", "256,512,1024,2048; 4096,8192 on cuda");
         Option<IntegerList?> threads = Threads();
-        CommonOptions common = new();
+        CommonOptions common = new() { Computes = true };
 
         Verb verb = new(
             "gemm",
-            "Time matrix products in fp32 and fp64 against the multiply-add peak of the same cores, measured in the same run.",
+            "Time matrix products beside the best that the device can do, measured in the same run: fp32 and fp64 against the multiply-add peak of the cores, on cuda also bf16 and fp16, all against what cuBLASLt gives alone.",
             "nativeengine bench gemm",
-            "nativeengine bench gemm --sizes 1024,4096 --threads 1,2 --json") { sizes, threads };
+            "nativeengine bench gemm --n 1024,4096 --threads 1,2 --json") { sizes, threads, common.Device };
         common.AddReportingTo(verb);
-        verb.SetAction(parse => host.Report(parse, common, _ => GemmBench.Run(parse.GetValue(sizes)?.Values ?? DefaultSizes, parse.GetValue(threads)?.Values ?? DefaultThreads), Print));
+        verb.SetAction(parse => host.Run(parse, common, session => GemmBench.Run(
+            session, parse.GetValue(sizes)?.Values ?? (session.Backend.IsHost ? DefaultSizes : [4096, 8192]), parse.GetValue(threads)?.Values ?? DefaultThreads), Print));
         return verb;
     }
 
     private static Verb Eigen(Host host)
     {
-        Option<IntegerList?> sizes = Sizes("Rows and columns of the symmetric matrices");
+        Option<IntegerList?> sizes = Sizes("Rows and columns of the symmetric matrices", "256,512,1024,2048; 2560,4096,5120,8192 on cuda");
         Option<IntegerList?> threads = Threads();
-        CommonOptions common = new();
+        CommonOptions common = new() { Computes = true };
 
         Verb verb = new(
             "eigen",
             "Time symmetric eigendecompositions in fp64, and show how accurate they are.",
             "nativeengine bench eigen",
-            "nativeengine bench eigen --sizes 768,4096 --json") { sizes, threads };
+            "nativeengine bench eigen --n 768,4096 --json") { sizes, threads, common.Device };
         common.AddReportingTo(verb);
-        verb.SetAction(parse => host.Report(parse, common, _ => EigenBench.Run(parse.GetValue(sizes)?.Values ?? DefaultSizes, parse.GetValue(threads)?.Values ?? DefaultThreads), Print));
+        verb.SetAction(parse => host.Run(parse, common, session => EigenBench.Run(
+            session, parse.GetValue(sizes)?.Values ?? (session.Backend.IsHost ? DefaultSizes : [2560, 4096, 5120, 8192]), parse.GetValue(threads)?.Values ?? DefaultThreads), Print));
+        return verb;
+    }
+
+    private static Verb Kernels(Host host)
+    {
+        Option<int?> rows = Checked.OptionalInteger("--rows", "Rows of the matrices: tokens (default: 2048, 16384 on cuda)");
+        Option<int?> columns = Checked.OptionalInteger("--columns", "Columns: width of the model, a multiple of 16 (default: 1024, 4096 on cuda)");
+        CommonOptions common = new() { Computes = true };
+
+        Verb verb = new(
+            "kernels",
+            "Time every op of the device on operands that no cache holds: GB/s beside the copy bandwidth, GFLOP/s beside the peak of products, both measured in the same run.",
+            "nativeengine bench kernels",
+            "nativeengine bench kernels --rows 512 --columns 768 --json") { rows, columns };
+        common.AddTo(verb);
+        verb.SetAction(parse => host.Run(parse, common, session => KernelBench.Run(
+            session, parse.GetValue(common.Dtype) ?? DType.F32,
+            parse.GetValue(rows) ?? (session.Backend.IsHost ? 2048 : 16384), parse.GetValue(columns) ?? (session.Backend.IsHost ? 1024 : 4096)), Print));
         return verb;
     }
 
@@ -61,12 +81,12 @@ internal static class BenchCommand
 
         Verb verb = new(
             "slice",
-            "Time slicing, on random weights in the shape of a real model, in runs of growing depth and length: seconds per layer and million tokens are constant where time is linear in both.",
-            "nativeengine bench slice --shape opt-125m --samples 32") { shape, samples, seqLen, sparsity };
+            "Time slicing, on random weights in the shape of a real model that are drawn on the device and written nowhere; what files would add is measured apart. On a CPU in runs of growing depth and length: seconds per layer and million tokens are constant where time is linear in both.",
+            "nativeengine bench slice --shape opt-125m --samples 32",
+            "nativeengine bench slice --device cuda --shape llama-7b --samples 128 --seqlen 2048 --sparsity 0.3") { shape, samples, seqLen, sparsity };
         common.AddTo(verb);
-        verb.SetAction(parse => host.Report(parse, common, reporter => SliceBench.Run(
-            () => common.Open(parse, reporter, host.Interruption.Token),
-            parse.GetRequiredValue(shape), parse.GetValue(samples), parse.GetValue(seqLen), parse.GetValue(sparsity)), Print));
+        verb.SetAction(parse => host.Run(parse, common, session => SliceBench.Run(
+            session, parse.GetRequiredValue(shape), parse.GetValue(samples), parse.GetValue(seqLen), parse.GetValue(sparsity)), Print));
         return verb;
     }
 
@@ -82,7 +102,7 @@ internal static class BenchCommand
 
         Verb verb = new(
             "prune",
-            "Time scoring and cutting, on random weights in the shape of a real model that are read layer by layer, and show the memory it takes: with --activation-memory 0 only the residual stream grows with the layers.",
+            "Time scoring and cutting, on random weights in the shape of a real model that are drawn on the device, layer by layer on a CPU, and show the memory it takes: with --activation-memory 0 only the residual stream grows with the layers.",
             "nativeengine bench prune --shape llama-91m",
             "nativeengine bench prune --shape llama-91m --layers 4,8,16 --activation-memory 0") { shape, layers, samples, seqLen, ratio, taylor };
         common.AddTo(verb);
@@ -108,9 +128,8 @@ internal static class BenchCommand
             "nativeengine bench tune --shape llama-91m",
             "nativeengine bench tune --model samples/sample-llama --batch 8 --seqlen 128 --json") { shape, model, batch, seqLen, rank, dropout };
         common.AddTo(verb);
-        verb.SetAction(parse => host.Report(parse, common, reporter => TuneBench.Run(
-            () => common.Open(parse, reporter, host.Interruption.Token),
-            parse.GetValue(model), parse.GetRequiredValue(shape), parse.GetValue(batch), parse.GetValue(seqLen), parse.GetValue(rank), parse.GetValue(dropout)), Print));
+        verb.SetAction(parse => host.Run(parse, common, session => TuneBench.Run(
+            session, parse.GetValue(model), parse.GetRequiredValue(shape), parse.GetValue(batch), parse.GetValue(seqLen), parse.GetValue(rank), parse.GetValue(dropout)), Print));
         return verb;
     }
 
@@ -150,9 +169,9 @@ internal static class BenchCommand
         return verb;
     }
 
-    private static Option<IntegerList?> Sizes(string description) => Checked.Integers("--sizes", $"{description} (default: {string.Join(',', DefaultSizes)})", least: 1);
+    private static Option<IntegerList?> Sizes(string description, string byDefault) => Checked.Integers("--n", $"{description} (default: {byDefault})", least: 1);
 
-    private static Option<IntegerList?> Threads() => Checked.Integers("--threads", "Numbers of threads to try (default: 1 and all cores)", least: 1);
+    private static Option<IntegerList?> Threads() => Checked.Integers("--threads", "Numbers of threads to try on a CPU (default: 1 and all cores)", least: 1);
 
     private static Option<string> Shape() => new("--shape")
     {
@@ -160,75 +179,4 @@ internal static class BenchCommand
         Description = "Model to take the shape of, e.g. llama-7b, opt-125m, phi-2; a name that is not known prints them all",
         DefaultValueFactory = _ => "opt-125m",
     };
-
-    private static void Print(GemmBenchResult result, Report report) => report.Table(
-        ["type", "n", "threads", "gflop/s", "of peak"],
-        [.. result.Rows.Select(row => (string[])[row.Dtype, $"{row.N}", $"{row.Threads}", Format.Rate(row.Gflops), Format.Percent(row.ShareOfPeak)])]);
-
-    private static void Print(EigenBenchResult result, Report report) => report.Table(
-        ["n", "threads", "seconds", "residual", "orthogonality"],
-        [.. result.Rows.Select(row => (string[])[$"{row.N}", $"{row.Threads}", $"{row.Seconds:0.000}", $"{row.Residual:0.000}", $"{row.Orthogonality:0.000}"])]);
-
-    private static void Print(SliceBenchResult result, Report report)
-    {
-        report.Line("shape", result.Shape);
-        report.Line("parameters", Format.Count(result.Parameters));
-        report.Line("threads", $"{result.Threads}");
-        report.Line("gflop/s", $"{Format.Rate(result.Gflops)}, {Format.Percent(result.ShareOfPeak)} of the peak of these cores");
-        report.Blank();
-        report.Table(
-            ["layers", "tokens", "seconds", "s / layer / Mtoken"],
-            [.. result.Rows.Select(row => (string[])[$"{row.Layers}", Format.Count(row.Tokens), $"{row.Seconds:0.00}", $"{row.SecondsPerLayerMegatoken:0.00}"])]);
-        report.Blank();
-        report.Phases(result.Phases);
-    }
-
-    private static void Print(PruneBenchResult result, Report report)
-    {
-        report.Line("shape", result.Shape);
-        report.Line("parameters", Format.Count(result.Parameters));
-        report.Line("threads", $"{result.Threads}");
-        report.Line("calibration", $"{Format.Count(result.Tokens)} tokens");
-        report.Blank();
-        report.Table(
-            ["layers", "seconds", "forward", "backward", "back / forth", "peak", "residual stream", "peak without it"],
-            [.. result.Rows.Select(row => (string[])
-            [
-                $"{row.Layers}", $"{row.Seconds:0.00}", $"{row.ForwardSeconds:0.00}", $"{row.BackwardSeconds:0.00}", $"{row.BackwardOverForward:0.00}",
-                Format.Bytes(row.PeakBytes), Format.Bytes(row.ResidualBytes), Format.Bytes(row.PeakBytes - row.ResidualBytes),
-            ])]);
-        report.Blank();
-        report.Phases(result.Phases);
-    }
-
-    private static void Print(TuneBenchResult result, Report report)
-    {
-        report.Line("model", result.Model ?? "");
-        report.Line("threads", $"{result.Threads}");
-        report.Line("micro-batch", $"{result.Batch} tokens");
-        report.Line("rank", $"{result.Rank}");
-        report.Blank();
-        report.Table(
-            ["step", "seconds", "tokens/s", "over frozen", "peak"],
-            [.. result.Rows.Select(row => (string[])[row.Step, $"{row.Seconds:0.000}", Format.Rate(row.TokensPerSecond), $"{row.OverFrozen:0.00}", Format.Bytes(row.PeakBytes)])]);
-    }
-
-    private static void Print(DecodeBenchResult result, Report report)
-    {
-        report.Line("model", result.Model ?? "");
-        report.Line("threads", $"{result.Threads}");
-        report.Line("prompt", $"{result.PromptTokens} tokens, {Format.Rate(result.PromptTokensPerSecond)} tokens/s");
-        report.Line("decoding", $"{result.NewTokens} tokens, {Format.Rate(result.TokensPerSecond)} tokens/s");
-        report.Line("weights read", $"{Format.Rate(result.WeightGigabytesPerSecond)} GB/s, {Format.Percent(result.ShareOfBandwidth)} of {Format.Rate(result.ReadGigabytesPerSecond)} GB/s");
-    }
-
-    private static void Print(TokenizeBenchResult result, Report report)
-    {
-        report.Line("model", result.Model ?? "");
-        report.Line("text", Format.Bytes(result.Bytes));
-        report.Blank();
-        report.Table(
-            ["tokenizer", "mode", "MB/s", "tokens"],
-            [.. result.Rows.Select(row => (string[])[row.Tokenizer, row.Mode, Format.Rate(row.MbPerSecond), Format.Count(row.Tokens)])]);
-    }
 }

@@ -8,6 +8,7 @@ namespace NativeEngine.Bench;
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(GemmBenchResult))]
 [JsonSerializable(typeof(EigenBenchResult))]
+[JsonSerializable(typeof(KernelBenchResult))]
 [JsonSerializable(typeof(SliceBenchResult))]
 [JsonSerializable(typeof(PruneBenchResult))]
 [JsonSerializable(typeof(TuneBenchResult))]

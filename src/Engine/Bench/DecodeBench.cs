@@ -6,11 +6,8 @@ using NativeEngine.Model;
 namespace NativeEngine.Bench;
 
 /// <summary>Result of <c>bench decode</c>.</summary>
-public sealed record DecodeBenchResult : RunResult
+public sealed record DecodeBenchResult : BenchResult
 {
-    /// <summary>Threads that worked.</summary>
-    public required int Threads { get; init; }
-
     /// <summary>Tokens of the prompt.</summary>
     public required int PromptTokens { get; init; }
 
@@ -26,7 +23,7 @@ public sealed record DecodeBenchResult : RunResult
     /// <summary>Bytes of weights that every new token reads, times tokens per second.</summary>
     public required double WeightGigabytesPerSecond { get; init; }
 
-    /// <summary>What the same threads reach reading memory and doing nothing else.</summary>
+    /// <summary>What the same device reaches reading memory and doing nothing else; copying, on a GPU.</summary>
     public required double ReadGigabytesPerSecond { get; init; }
 
     /// <summary>Share of that bandwidth; above one where the weights fit the caches.</summary>
@@ -46,58 +43,42 @@ public static class DecodeBench
     /// <param name="newTokens">tokens to decode</param>
     public static DecodeBenchResult Run(Session session, string? folder, string shape, int promptTokens, int newTokens)
     {
-        string? made = folder is null ? Directory.CreateTempSubdirectory("nativeengine-bench-").FullName : null;
-        try
+        using DeviceMeter meter = DeviceMeter.Of(session.Backend);
+        using CausalModel model = SyntheticModel.Open(session, folder, shape);
+        using var generator = new Generator(session, model);
+        int[] prompt = SyntheticModel.Tokens(model.Spec.Vocab, 1, promptTokens).Ids;
+        double decode = 0, prefill = 0;
+        int decoded = 0;
+        for (int i = 0; i < Repetitions; i++)
         {
-            if (made is not null)
-            {
-                folder = Path.Combine(made, "dense");
-                SyntheticModel.Write(session.Backend, shape, folder);
-            }
-
-            using CausalModel model = CausalModel.Open(session.Backend, folder!, DType.F32, session.WeightMemory);
-            using var generator = new Generator(session, model);
-            int[] prompt = SyntheticModel.Tokens(model.Spec.Vocab, 1, promptTokens).Ids;
-            double decode = 0, prefill = 0;
-            int decoded = 0;
-            for (int i = 0; i < Repetitions; i++)
-            {
-                GeneratedTokens g = generator.Greedy(prompt, newTokens, []);
-                decoded = g.Ids.Count;
-                decode = Math.Max(decode, g.TokensPerSecond);
-                prefill = Math.Max(prefill, promptTokens / g.PromptSeconds);
-            }
-
-            // The embedding is looked up, not read through, unless it is the head as well.
-            long bytes = model.WeightBytes - (model.Spec.TiedHead ? 0 : model.Outer.Embed.Bytes);
-            int threads = ((CpuBackend)session.Backend).Threads;
-            double read = ReadBandwidth(session.Backend, threads);
-            return new DecodeBenchResult
-            {
-                Command = "bench decode",
-                Model = made is null ? folder : shape,
-                Threads = threads,
-                PromptTokens = promptTokens,
-                NewTokens = decoded,
-                PromptTokensPerSecond = prefill,
-                TokensPerSecond = decode,
-                WeightGigabytesPerSecond = bytes * decode / 1e9,
-                ReadGigabytesPerSecond = read,
-                ShareOfBandwidth = bytes * decode / 1e9 / read,
-            };
+            GeneratedTokens g = generator.Greedy(prompt, newTokens, []);
+            decoded = g.Ids.Count;
+            decode = Math.Max(decode, g.TokensPerSecond);
+            prefill = Math.Max(prefill, promptTokens / g.PromptSeconds);
         }
-        finally
+
+        // The embedding is looked up, not read through, unless it is the head as well.
+        long bytes = model.WeightBytes - (model.Spec.TiedHead ? 0 : model.Outer.Embed.Bytes);
+        double read = session.Backend is CpuBackend cpu ? ReadBandwidth(cpu) : meter.CopyBytesPerSecond() / 1e9;
+        return new DecodeBenchResult
         {
-            if (made is not null)
-            {
-                Directory.Delete(made, recursive: true);
-            }
-        }
+            Command = "bench decode",
+            Model = folder ?? shape,
+            Device = meter.Description,
+            PromptTokens = promptTokens,
+            NewTokens = decoded,
+            PromptTokensPerSecond = prefill,
+            TokensPerSecond = decode,
+            WeightGigabytesPerSecond = bytes * decode / 1e9,
+            ReadGigabytesPerSecond = read,
+            ShareOfBandwidth = bytes * decode / 1e9 / read,
+        };
     }
 
     /// <summary>GB/s of summing 512 MiB, best of five.</summary>
-    private static unsafe double ReadBandwidth(IBackend backend, int threads)
+    private static unsafe double ReadBandwidth(CpuBackend backend)
     {
+        int threads = backend.Threads;
         using Tensor t = backend.Alloc(DType.F32, new Shape(1L << 27));
         backend.Zero(t);
         nint address = t.Address;

@@ -1,94 +1,86 @@
-using System.Diagnostics;
+using System.Globalization;
 using NativeEngine.Kernels;
 using NativeEngine.Kernels.Cpu;
 
 namespace NativeEngine.Bench;
 
 /// <summary>Speed of one square matrix product.</summary>
-/// <param name="Dtype">fp32 or fp64</param>
+/// <param name="Dtype">fp32, fp64, bf16 or fp16</param>
 /// <param name="N">rows and columns of all three matrices</param>
-/// <param name="Threads">threads that worked</param>
-/// <param name="Gflops">2 n^3 over the best time, in GFLOP/s</param>
-/// <param name="ShareOfPeak"><paramref name="Gflops"/> over the multiply-add peak of as many threads, measured in the same run</param>
-public sealed record GemmRow(string Dtype, int N, int Threads, double Gflops, double ShareOfPeak);
+/// <param name="Threads">threads that worked; null on a GPU</param>
+/// <param name="Gflops">2 n^3 over the median time, in GFLOP/s; null where the engine does not multiply this type</param>
+/// <param name="PeakGflops">measured in the same run: the multiply-add peak of as many threads, or what cuBLASLt alone gives for the same sizes</param>
+/// <param name="ShareOfPeak"><paramref name="Gflops"/> over <paramref name="PeakGflops"/></param>
+public sealed record GemmRow(string Dtype, int N, int? Threads, double? Gflops, double PeakGflops, double? ShareOfPeak);
 
-/// <summary>Result of the product benchmark.</summary>
-public sealed record GemmBenchResult : RunResult
+/// <summary>Result of <c>bench gemm</c>.</summary>
+public sealed record GemmBenchResult : BenchResult
 {
-    /// <summary>Multiply-add peak in GFLOP/s by type, then by threads.</summary>
-    public required IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>> PeakGflops { get; init; }
-
     /// <summary>One row per type, number of threads and size.</summary>
     public required IReadOnlyList<GemmRow> Rows { get; init; }
 }
 
-/// <summary>Times c = a b on the CPU against the multiply-add peak of the same cores.</summary>
+/// <summary>Times c = a b^T, the product of a linear map, beside what the same device can do at best.</summary>
 public static class GemmBench
 {
-    private const int MinRuns = 5;
-    private const double SecondsPerRow = 0.5;
+    private const double Goal = 0.9;
 
-    /// <summary>Runs every size with every number of threads in both types; about half a second each.</summary>
-    public static GemmBenchResult Run(IReadOnlyList<int> sizes, IReadOnlyList<int> threads)
+    private static readonly (string Name, DType DType)[] Types = [("fp32", DType.F32), ("fp64", DType.F64), ("bf16", DType.BF16), ("fp16", DType.F16)];
+
+    /// <summary>Runs every size in every type; on the CPU with each of <paramref name="threads"/>.</summary>
+    public static GemmBenchResult Run(Session session, IReadOnlyList<int> sizes, IReadOnlyList<int> threads)
     {
-        var begin = Stopwatch.StartNew();
-        var peaks = new Dictionary<string, IReadOnlyDictionary<string, double>>();
-        var rows = new List<GemmRow>();
-        foreach ((string name, DType dtype) in new[] { ("fp32", DType.F32), ("fp64", DType.F64) })
+        using DeviceMeter own = DeviceMeter.Of(session.Backend);
+        List<GemmRow> rows = [];
+        if (session.Backend.IsHost)
         {
-            var peakByThreads = new Dictionary<string, double>();
-            peaks[name] = peakByThreads;
             foreach (int count in threads)
             {
-                // The clock drifts, so the peak is taken around every product, and the best one is what counts.
-                double peak = GemmPeak.Measure(dtype, count);
-                var times = new List<(int N, double Seconds)>();
                 using var cpu = new CpuBackend(count);
-                foreach (int n in sizes)
-                {
-                    times.Add((n, Time(cpu, dtype, n)));
-                    peak = Math.Max(peak, GemmPeak.Measure(dtype, count));
-                }
-
-                peakByThreads[count.ToString()] = Math.Round(peak, 1);
-                rows.AddRange(times.Select(t =>
-                {
-                    double gflops = 2.0 * t.N * t.N * t.N / t.Seconds / 1e9;
-                    return new GemmRow(name, t.N, count, Math.Round(gflops, 1), Math.Round(gflops / peak, 3));
-                }));
+                using DeviceMeter meter = DeviceMeter.Of(cpu);
+                rows.AddRange(Types[..2].SelectMany(type => sizes.Select(n => Measure(session, cpu, meter, type, n, count))));
             }
         }
+        else
+        {
+            rows.AddRange(Types.SelectMany(type => sizes.Select(n => Measure(session, session.Backend, own, type, n, null))));
+        }
 
-        return new GemmBenchResult { Command = "bench gemm", PeakGflops = peaks, Rows = rows, Seconds = begin.Elapsed.TotalSeconds };
+        return new GemmBenchResult
+        {
+            Command = "bench gemm",
+            Device = own.Description,
+            Rows = rows,
+            Targets = session.Backend.IsHost ? [] : [.. rows.Where(row => row.ShareOfPeak is not null).Select(row =>
+                Target.AtLeast(string.Create(CultureInfo.InvariantCulture, $"{row.Dtype} {row.N}, share of cuBLASLt alone"), row.ShareOfPeak!.Value, Goal, ""))],
+        };
     }
 
-    /// <summary>Best of several runs, in seconds.</summary>
-    private static double Time(CpuBackend cpu, DType dtype, int n)
+    private static GemmRow Measure(Session session, IBackend backend, DeviceMeter meter, (string Name, DType DType) type, int n, int? threads)
     {
-        var shape = new Shape(n, n);
-        using Tensor a = cpu.Alloc(dtype, shape), b = cpu.Alloc(dtype, shape), c = cpu.Alloc(dtype, shape);
-        foreach (Tensor x in new[] { a, b })
+        session.Cancel.ThrowIfCancellationRequested();
+        double peak = meter.PeakFlops(type.DType, n, n, n) / 1e9;
+        double? gflops = null, share = null;
+        if (Multiplies(backend, type.DType))
         {
-            if (dtype == DType.F32)
+            var shape = new Shape(n, n);
+            using Tensor a = backend.Alloc(type.DType, shape), b = backend.Alloc(type.DType, shape), c = backend.Alloc(type.DType, shape);
+            using (Tensor drawn = backend.Alloc(DType.F32, shape))
             {
-                x.AsSpan<float>().Fill(0.5f);
+                backend.Uniform(drawn, 1, 0);
+                backend.Copy(a, drawn);
+                backend.Copy(b, drawn);
             }
-            else
-            {
-                x.AsSpan<double>().Fill(0.5);
-            }
+
+            double seconds = meter.Median(() => backend.Gemm(c, a, b, transposeB: true), fromMemory: false);
+            peak = Math.Max(peak, meter.PeakFlops(type.DType, n, n, n) / 1e9); // clocks drift, so it is taken on both sides
+            gflops = Math.Round(2.0 * n * n * n / seconds / 1e9, 1);
+            share = Math.Round(gflops.Value / peak, 3);
         }
 
-        cpu.Gemm(c, a, b);
-        double best = double.PositiveInfinity;
-        var all = Stopwatch.StartNew();
-        for (int run = 0; run < MinRuns || all.Elapsed.TotalSeconds < SecondsPerRow; run++)
-        {
-            long start = Stopwatch.GetTimestamp();
-            cpu.Gemm(c, a, b);
-            best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
-        }
-
-        return best;
+        return new GemmRow(type.Name, n, threads, gflops, Math.Round(peak, 1), share);
     }
+
+    /// <summary>Whether all three matrices may have this type: of BF16, <see cref="IBackend.Supports"/> speaks of the weight alone, but where F16 is computed BF16 is.</summary>
+    private static bool Multiplies(IBackend backend, DType dtype) => backend.Supports(Op.Gemm, dtype == DType.BF16 ? DType.F16 : dtype);
 }

@@ -1,7 +1,6 @@
+using System.Diagnostics;
 using NativeEngine.Checkpoints;
-using NativeEngine.Export;
 using NativeEngine.Kernels;
-using NativeEngine.Kernels.Cpu;
 using NativeEngine.Model;
 using NativeEngine.Slice;
 using NativeEngine.Spec;
@@ -11,12 +10,18 @@ namespace NativeEngine.Bench;
 /// <summary>One run of the slice benchmark.</summary>
 /// <param name="Layers">decoder layers</param>
 /// <param name="Tokens">calibration tokens</param>
-/// <param name="Seconds">whole run without making the weights</param>
+/// <param name="Seconds">whole run without loading the weights</param>
 /// <param name="SecondsPerLayerMegatoken">seconds per layer and million tokens: constant where time is linear in both</param>
 public sealed record SliceBenchRow(int Layers, long Tokens, double Seconds, double SecondsPerLayerMegatoken);
 
+/// <summary>How fast weights pass between the disk and the device, measured on one layer of the shape with embedding and head, as BF16.</summary>
+/// <param name="Bytes">of these weights</param>
+/// <param name="WriteBytesPerSecond">from the device to durable files</param>
+/// <param name="ReadBytesPerSecond">from the file cache to the device</param>
+public sealed record DiskSpeed(long Bytes, double WriteBytesPerSecond, double ReadBytesPerSecond);
+
 /// <summary>Result of <c>bench slice</c>.</summary>
-public sealed record SliceBenchResult : RunResult
+public sealed record SliceBenchResult : BenchResult
 {
     /// <summary>Name of a shape, see <see cref="SyntheticModel.Shapes"/>.</summary>
     public required string Shape { get; init; }
@@ -24,103 +29,102 @@ public sealed record SliceBenchResult : RunResult
     /// <summary>Parameters of the dense model.</summary>
     public required long Parameters { get; init; }
 
-    /// <summary>Threads that worked.</summary>
-    public required int Threads { get; init; }
-
-    /// <summary>Seconds by phase of the full run.</summary>
+    /// <summary>Seconds by phase of the full run; "load" is drawing the weights on the device.</summary>
     public required IReadOnlyDictionary<string, double> Phases { get; init; }
 
     /// <summary>Floating-point operations of forward, covariance and rotation, over the seconds of those phases.</summary>
     public required double Gflops { get; init; }
 
-    /// <summary>The same over the FMA peak of the F32 unit, measured in this run.</summary>
+    /// <summary>The same over the peak of F32, measured in this run.</summary>
     public required double ShareOfPeak { get; init; }
+
+    /// <summary>What files would add.</summary>
+    public required DiskSpeed Disk { get; init; }
 
     /// <summary>The full run last, smaller ones before it.</summary>
     public required IReadOnlyList<SliceBenchRow> Rows { get; init; }
 }
 
-/// <summary>Slices random weights in the shape of a real model, through the same code and files as <c>slice</c>.</summary>
+/// <summary>Slices random weights in the shape of a real model. They are drawn on the device, and what is left of them goes nowhere.</summary>
 public static class SliceBench
 {
-    /// <summary>Runs <paramref name="shape"/> on <paramref name="samples"/> windows of <paramref name="seqLen"/> tokens, and on quarters and halves of that for the table.</summary>
-    public static SliceBenchResult Run(Func<Session> open, string shape, int samples, int seqLen, double sparsity)
+    /// <summary>Runs <paramref name="shape"/> on <paramref name="samples"/> windows of <paramref name="seqLen"/> tokens; a CPU on quarters and halves of
+    /// that before, a GPU on a single layer, which compiles its kernels.</summary>
+    public static SliceBenchResult Run(Session session, string shape, int samples, int seqLen, double sparsity)
     {
         ModelSpec spec = SpecReader.Parse(SyntheticModel.Config(shape), shape);
-        int layers = spec.Layers.Count, quarter = Math.Max(1, samples / 4), half = Math.Max(1, samples / 2);
-        List<(int Layers, int Samples)> sizes = [(Math.Max(1, layers / 4), quarter), (Math.Max(1, layers / 2), quarter), (layers, quarter), (layers, half), (layers, samples)];
+        int layers = spec.Layers.Count, width = Math.Min(seqLen, spec.MaxPositions), quarter = Math.Max(1, samples / 4), half = Math.Max(1, samples / 2);
+        List<(int Layers, int Samples)> sizes = session.Backend.IsHost
+            ? [(Math.Max(1, layers / 4), quarter), (Math.Max(1, layers / 2), quarter), (layers, quarter), (layers, half), (layers, samples)]
+            : [(1, Math.Min(samples, 2)), (layers, samples)];
+        using DeviceMeter meter = DeviceMeter.Of(session.Backend);
         List<SliceBenchRow> rows = [];
-        IReadOnlyDictionary<string, double> phases = new Dictionary<string, double>();
-        double operations = 0, peak = 0;
-        int threads = 0;
+        Dictionary<string, double> phases = [];
+        double operations = 0;
         foreach ((int l, int n) in sizes.Distinct())
         {
-            using Session session = open();
-            threads = ((CpuBackend)session.Backend).Threads;
-            (phases, operations) = Once(session, shape, l, SyntheticModel.Tokens(spec.Vocab, n, Math.Min(seqLen, spec.MaxPositions)), sparsity);
-            long tokens = (long)n * Math.Min(seqLen, spec.MaxPositions);
-            double seconds = phases.Values.Sum();
+            (phases, operations) = Once(session, shape, l, SyntheticModel.Tokens(spec.Vocab, n, width), sparsity);
+            long tokens = (long)n * width;
+            double seconds = phases.Where(phase => phase.Key != "load").Sum(phase => phase.Value);
             rows.Add(new SliceBenchRow(l, tokens, seconds, seconds * 1e6 / (l * (double)tokens)));
         }
 
-        peak = GemmPeak.Measure(DType.F32, threads);
-        double busy = phases["forward"] + phases["covariance"] + phases["rotate"];
+        double flops = operations / (phases["forward"] + phases["covariance"] + phases["rotate"]);
         return new SliceBenchResult
         {
             Command = "bench slice",
+            Device = meter.Description,
             Shape = shape,
             Parameters = spec.ParameterCount(),
-            Threads = threads,
             Phases = phases,
-            Gflops = operations / busy / 1e9,
-            ShareOfPeak = operations / busy / 1e9 / peak,
+            Gflops = flops / 1e9,
+            ShareOfPeak = flops / meter.PeakFlops(DType.F32, spec.Hidden, spec.Hidden, spec.Hidden),
+            Disk = Disk(session.Backend, shape),
             Rows = rows,
+            Targets = session.Backend.IsHost ? [] : Targets(shape, samples, width, sparsity, rows[^1].Seconds),
         };
     }
 
-    private static (IReadOnlyDictionary<string, double> Phases, double Operations) Once(Session session, string shape, int layers, TokenWindows tokens, double sparsity)
+    private static (Dictionary<string, double> Phases, double Operations) Once(Session session, string shape, int layers, TokenWindows tokens, double sparsity)
+    {
+        IReadOnlyDictionary<string, double> before = session.Phases;
+        using CausalModel model = SyntheticModel.Open(session, shape, layers);
+        ModelSpec target = SliceSchedule.Constant(Fusion.Fused(model.Spec, compat: false), sparsity, 8, sliceHead: false);
+        using var slicer = new SliceGpt(session, model, target, Orientation.Pca, 42, compat: false);
+        slicer.Run(tokens, (_, _, _, _) => { });
+        session.Switch(null);
+        Dictionary<string, double> phases = session.Phases.ToDictionary(phase => phase.Key, phase => phase.Value - before.GetValueOrDefault(phase.Key));
+        return (phases, SliceCost.Operations(model.Spec, target, tokens.Rows, tokens.Width));
+    }
+
+    private static DiskSpeed Disk(IBackend backend, string shape)
     {
         string root = Directory.CreateTempSubdirectory("nativeengine-bench-").FullName;
         try
         {
             string folder = Path.Combine(root, "dense");
-            SyntheticModel.Write(session.Backend, shape, folder, layers);
-            using CausalModel model = CausalModel.Open(session.Backend, folder, DType.F32, session.WeightMemory);
-            ModelSpec target = SliceSchedule.Constant(Fusion.Fused(model.Spec, compat: false), sparsity, 8, sliceHead: false);
-            using var writer = new ModelFolderWriter(session.Backend, model, target, null, "slicegpt", Path.Combine(root, "sliced"), overwrite: false);
-            using var slicer = new SliceGpt(session, model, target, Orientation.Pca, 42, compat: false);
-            slicer.Run(tokens, writer.Write);
-            session.Switch("write");
-            writer.Commit([]);
-            return (session.Phases, SliceCost.Operations(model.Spec, target, tokens.Rows, tokens.Width));
+            long start = Stopwatch.GetTimestamp();
+            SyntheticModel.Write(backend, shape, folder, layers: 1);
+            double write = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            using CausalModel model = CausalModel.Open(backend, folder);
+            start = Stopwatch.GetTimestamp();
+            _ = model.Outer;
+            _ = model.Layer(0);
+            backend.Synchronize();
+            return new DiskSpeed(model.Checkpoint.WeightBytes, model.Checkpoint.WeightBytes / write, model.Checkpoint.WeightBytes / Stopwatch.GetElapsedTime(start).TotalSeconds);
         }
         finally
         {
             Directory.Delete(root, recursive: true);
         }
     }
-}
 
-/// <summary>Operations that a slice cannot do without.</summary>
-internal static class SliceCost
-{
-    /// <summary>Multiplications and additions of one forward, the triangles of the covariances, and the rotations of signal and weights.</summary>
-    public static double Operations(ModelSpec dense, ModelSpec target, int rows, int width)
+    /// <summary>The official implementation takes 44 minutes for 1024 windows on one H100 (Ashkboos et al. 2024, table 3).</summary>
+    private static IReadOnlyList<Target> Targets(string shape, int samples, int seqLen, double sparsity, double seconds) => (shape, samples, seqLen, sparsity) switch
     {
-        double tokens = (double)rows * width, d = dense.Hidden, sum = tokens * d * d;
-        bool parallel = dense.Residual == ResidualKind.Parallel;
-        for (int l = 0; l < dense.Layers.Count; l++)
-        {
-            LayerShape s = dense.Layers[l], t = target.Layers[l];
-            double inputs = s.QueryWidth + 2.0 * s.KeyWidth, mlpIn = (dense.GatedMlp ? 2.0 : 1.0) * s.Ffn;
-            double perToken = t.AttentionInput * inputs + s.QueryWidth * d + t.MlpInput * mlpIn + s.Ffn * d // linear maps
-                + (double)width * s.QueryWidth // causal attention: half of q k^T and half of p v
-                + (parallel ? 2 : 4) * t.AttentionInput * d // signal into the basis, and past the station
-                + (parallel ? 0.5 : 1) * d * d; // triangles of the covariances
-            double weights = (inputs * t.AttentionInput + mlpIn * t.MlpInput + s.QueryWidth * t.AttentionOutput + s.Ffn * t.MlpOutput) * d;
-            sum += 2 * (tokens * perToken + weights);
-        }
-
-        return sum;
-    }
+        ("llama-7b" or "llama-2-7b", 128, 2048, 0.3) => [Target.Seconds("128 x 2048, with cuSOLVER", seconds, 45), Target.Seconds("128 x 2048", seconds, 15)],
+        ("llama-7b" or "llama-2-7b", 1024, 2048, 0.3) =>
+            [Target.Seconds("1024 x 2048, with cuSOLVER", seconds, 110), Target.Seconds("1024 x 2048", seconds, 75), Target.Seconds("1024 x 2048, official", seconds, 44 * 60)],
+        _ => [],
+    };
 }

@@ -1,10 +1,7 @@
-using System.Diagnostics;
 using NativeEngine.Checkpoints;
 using NativeEngine.Kernels;
-using NativeEngine.Kernels.Cpu;
 using NativeEngine.Model;
 using NativeEngine.Prune;
-using NativeEngine.Spec;
 using NativeEngine.Tune;
 
 namespace NativeEngine.Bench;
@@ -18,11 +15,8 @@ namespace NativeEngine.Bench;
 public sealed record TuneBenchRow(string Step, double Seconds, double TokensPerSecond, double OverFrozen, long PeakBytes);
 
 /// <summary>Result of <c>bench tune</c>.</summary>
-public sealed record TuneBenchResult : RunResult
+public sealed record TuneBenchResult : BenchResult
 {
-    /// <summary>Threads that worked.</summary>
-    public required int Threads { get; init; }
-
     /// <summary>Rows and tokens per row of a micro-batch.</summary>
     public required string Batch { get; init; }
 
@@ -39,18 +33,17 @@ public static class TuneBench
     private const int Repetitions = 5;
 
     /// <summary>Times steps of <paramref name="rows"/> x <paramref name="seqLen"/> random tokens.</summary>
-    /// <param name="open">a session on the device</param>
+    /// <param name="session">the device</param>
     /// <param name="folder">a model folder, or null for random weights in the shape of <paramref name="shape"/></param>
     /// <param name="shape">name of a shape, see <see cref="SyntheticModel.Shapes"/></param>
     /// <param name="rows">rows of the micro-batch</param>
     /// <param name="seqLen">tokens per row</param>
     /// <param name="rank">of the adapters</param>
     /// <param name="dropout">of the last row of the result</param>
-    public static TuneBenchResult Run(Func<Session> open, string? folder, string shape, int rows, int seqLen, int rank, double dropout)
+    public static TuneBenchResult Run(Session session, string? folder, string shape, int rows, int seqLen, int rank, double dropout)
     {
-        using var made = new TemporaryShape(folder, shape);
-        using Session session = open();
-        using CausalModel model = CausalModel.Open(session.Backend, made.Folder, DType.F32, session.WeightMemory);
+        using DeviceMeter meter = DeviceMeter.Of(session.Backend);
+        using CausalModel model = SyntheticModel.Open(session, folder, shape);
         TokenWindows tokens = SyntheticModel.Tokens(model.Spec.Vocab, rows, Math.Min(seqLen, model.Spec.MaxPositions));
         List<TuneBenchRow> table = [];
 
@@ -64,7 +57,7 @@ public static class TuneBench
         var micro = new MicroBatch(tokens.Ids, tokens.Ids, null, null, null, tokens.Rows, tokens.Width, tokens.Rows * (tokens.Width - 1));
         foreach (double rate in new[] { 0, dropout }.Distinct())
         {
-            var options = new TuneOptions(made.Folder, "", new TextSource("")) { Rank = rank, Dropout = rate };
+            var options = new TuneOptions(folder ?? shape, "", new TextSource("")) { Rank = rank, Dropout = rate };
             using var state = new TuneState(AdapterSet.Initial(session.Backend, model.Spec, new LoraConfig(rank, options.Alpha, rate), LoraTargetRoles.All, options.Seed));
             using var trainer = new Trainer(session, model, options, state);
             Add(rate == 0 ? "adapters" : FormattableString.Invariant($"adapters, dropout {rate}"), () => trainer.Step([micro], 1e-4));
@@ -74,7 +67,7 @@ public static class TuneBench
         {
             Command = "bench tune",
             Model = folder ?? shape,
-            Threads = ((CpuBackend)session.Backend).Threads,
+            Device = meter.Description,
             Batch = $"{tokens.Rows} x {tokens.Width}",
             Rank = rank,
             Rows = table,
@@ -86,43 +79,10 @@ public static class TuneBench
             double best = double.PositiveInfinity;
             for (int i = 0; i < Repetitions; i++)
             {
-                long start = Stopwatch.GetTimestamp();
-                run();
-                best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
+                best = Math.Min(best, meter.Seconds(run));
             }
 
             table.Add(new TuneBenchRow(step, best, tokens.Ids.Length / best, table.Count == 0 ? 1 : best / table[0].Seconds, session.Backend.PeakBytes));
-        }
-    }
-}
-
-/// <summary>A model folder, or one with random weights that is gone when disposed.</summary>
-internal sealed class TemporaryShape : IDisposable
-{
-    private readonly string? made;
-
-    public TemporaryShape(string? folder, string shape, int? layers = null)
-    {
-        made = folder is null ? Directory.CreateTempSubdirectory("nativeengine-bench-").FullName : null;
-        Folder = folder ?? Path.Combine(made!, "dense");
-        if (made is not null)
-        {
-            using var maker = new CpuBackend();
-            SyntheticModel.Write(maker, shape, Folder, layers);
-        }
-    }
-
-    /// <summary>The model.</summary>
-    public string Folder { get; }
-
-    /// <summary>A path beside a model that was made.</summary>
-    public string Beside(string name) => Path.Combine(made!, name);
-
-    public void Dispose()
-    {
-        if (made is not null)
-        {
-            Directory.Delete(made, recursive: true);
         }
     }
 }

@@ -12,7 +12,16 @@ public sealed class Checkpoint : IDisposable
     private readonly Dictionary<string, TensorEntry> tensors = [];
     private readonly List<string> notices = [];
 
+    private readonly Action<IBackend, TensorEntry, Tensor>? make;
+
     private Checkpoint(string folder) => Folder = folder;
+
+    /// <summary>Tensors that lie in no file: <paramref name="make"/> fills them when they are read.</summary>
+    internal Checkpoint(string name, IEnumerable<TensorEntry> entries, Action<IBackend, TensorEntry, Tensor> make)
+    {
+        (Folder, this.make) = (name, make);
+        tensors = entries.ToDictionary(entry => entry.Name);
+    }
 
     /// <summary>The folder as it was named.</summary>
     public string Folder { get; }
@@ -46,10 +55,25 @@ public sealed class Checkpoint : IDisposable
     }
 
     /// <summary>Reads a whole tensor into <paramref name="destination"/>, converting its type; see <see cref="SafetensorsFile.Read"/>.</summary>
-    public bool Read(IBackend backend, TensorEntry entry, Tensor destination) => files[entry.File].Read(backend, entry, destination);
+    public bool Read(IBackend backend, TensorEntry entry, Tensor destination)
+    {
+        if (make is null)
+        {
+            return files[entry.File].Read(backend, entry, destination);
+        }
+
+        make(backend, entry, destination);
+        return true;
+    }
 
     /// <summary>Says that a tensor will be read soon.</summary>
-    public void Announce(TensorEntry entry) => files[entry.File].Announce(entry);
+    public void Announce(TensorEntry entry)
+    {
+        if (make is null)
+        {
+            files[entry.File].Announce(entry);
+        }
+    }
 
     /// <inheritdoc/>
     public void Dispose()

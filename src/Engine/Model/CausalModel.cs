@@ -71,7 +71,12 @@ public sealed class CausalModel : IDisposable
     public static CausalModel Open(IBackend backend, string folder, DType? dtype = DType.F32, long weightMemory = long.MaxValue)
     {
         ModelSpec spec = SpecReader.Read(folder);
-        Checkpoint checkpoint = Checkpoint.Open(folder);
+        return Of(backend, spec, Checkpoint.Open(folder), dtype, weightMemory);
+    }
+
+    /// <summary>The same for a checkpoint that is open, which the model takes over.</summary>
+    internal static CausalModel Of(IBackend backend, ModelSpec spec, Checkpoint checkpoint, DType? dtype, long weightMemory)
+    {
         try
         {
             Verify(spec, checkpoint);

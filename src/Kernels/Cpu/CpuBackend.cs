@@ -26,6 +26,9 @@ public sealed partial class CpuBackend : IBackend
     public string Name => "cpu";
 
     /// <inheritdoc/>
+    public bool IsHost => true;
+
+    /// <inheritdoc/>
     public long MemoryBytes => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
 
     /// <summary>Threads that work.</summary>
@@ -38,10 +41,16 @@ public sealed partial class CpuBackend : IBackend
     public long PeakBytes => Interlocked.Read(ref peakBytes);
 
     /// <inheritdoc/>
+    public void Synchronize()
+    {
+        // an op is done when it returns
+    }
+
+    /// <inheritdoc/>
     public bool Supports(Op op, DType dtype) => op switch
     {
         Op.Upload or Op.Download or Op.Fill or Op.Drain or Op.Copy or Op.Zero or Op.KeepRows or Op.KeepColumns => true,
-        Op.AllFinite or Op.AddSaliency => dtype is DType.F32 or DType.F64 or DType.BF16,
+        Op.AllFinite or Op.AddSaliency or Op.Uniform => dtype is DType.F32 or DType.F64 or DType.BF16,
         Op.Gram => dtype == DType.F32,
         Op.SymEig or Op.Qr => dtype == DType.F64,
         _ => dtype is DType.F32 or DType.F64,

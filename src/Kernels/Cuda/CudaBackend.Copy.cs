@@ -9,6 +9,7 @@ public sealed partial class CudaBackend
     private static readonly KernelPrototype WidenKernel = new("widen_forward(long long* y, int ldy, const int* x, int ldx, int rows, int columns)");
     private static readonly KernelPrototype NarrowKernel = new("narrow_forward(int* y, int ldy, const long long* x, int ldx, int rows, int columns)");
     private static readonly KernelPrototype ZeroKernel = new("zero_forward(real* y, int ldy, int rows, int columns)");
+    private static readonly KernelPrototype UniformKernel = new("uniform_forward(real* y, int ldy, int rows, int columns, double limit, unsigned long long start)");
     private static readonly KernelPrototype TransposeKernel = new("transpose_forward(real* y, int ldy, const real* x, int ldx, int rows, int columns)");
     private static readonly KernelPrototype AllFiniteKernel = new("all_finite_forward(int* found, const real* x, int ldx, int rows, int columns)");
 
@@ -61,6 +62,13 @@ public sealed partial class CudaBackend
     {
         indices.Forget(y.Address, y.Bytes);
         Launch(FloatOfSize(y.DType), ZeroKernel, grids.Elements(y.DType, y.Rows, y.Columns), y, y.RowStride, y.Rows, y.Columns);
+    }
+
+    /// <inheritdoc/>
+    public void Uniform(Tensor y, double limit, ulong start)
+    {
+        Check.Uniform(y);
+        Launch(y.DType, UniformKernel, grids.Elements(y.DType, y.Rows, y.Columns), y, y.RowStride, y.Rows, y.Columns, limit, start);
     }
 
     /// <inheritdoc/>

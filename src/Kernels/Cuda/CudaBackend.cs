@@ -55,6 +55,15 @@ public sealed partial class CudaBackend : IBackend
     /// <inheritdoc/>
     public string Name => context.Name;
 
+    /// <summary>The device's context.</summary>
+    internal CudaContext Context => context;
+
+    /// <summary>Where everything runs.</summary>
+    internal CudaStream Stream => stream;
+
+    /// <inheritdoc/>
+    public bool IsHost => false;
+
     /// <inheritdoc/>
     public long MemoryBytes => context.Memory().Total;
 
@@ -63,6 +72,9 @@ public sealed partial class CudaBackend : IBackend
 
     /// <summary>Bytes that tensors own now.</summary>
     public long LiveBytes => pool.LiveBytes;
+
+    /// <inheritdoc/>
+    public void Synchronize() => stream.Synchronize();
 
     /// <inheritdoc/>
     public bool Supports(Op op, DType dtype) => op switch

@@ -30,22 +30,36 @@ internal sealed unsafe class CuBlasLtHandle : CudaHandle
     }
 
     /// <summary>The best algorithm for d = op(a) op(b) + c; null where there is none for these types, alignments and workspace.</summary>
-    public MatmulAlgorithm? Choose(MatmulDescriptor product, MatrixLayout a, MatrixLayout b, MatrixLayout c, MatrixLayout d, MatmulPreference preference)
+    public MatmulAlgorithm? Choose(MatmulDescriptor product, MatrixLayout a, MatrixLayout b, MatrixLayout c, MatrixLayout d, MatmulPreference preference) =>
+        Choices(product, a, b, c, d, preference, 1) is [MatmulAlgorithm best] ? best : null;
+
+    /// <summary>Up to <paramref name="most"/> algorithms for d = op(a) op(b) + c, those first that should be fast.</summary>
+    public IReadOnlyList<MatmulAlgorithm> Choices(
+        MatmulDescriptor product, MatrixLayout a, MatrixLayout b, MatrixLayout c, MatrixLayout d, MatmulPreference preference, int most)
     {
-        cublasLtMatmulHeuristicResult_t result;
+        cublasLtMatmulHeuristicResult_t* results = stackalloc cublasLtMatmulHeuristicResult_t[most];
         int found = 0;
         Gate gate = Gate;
         cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
-            handle, product.Handle, a.Handle, b.Handle, c.Handle, d.Handle, preference.Handle, 1, &result, &found);
+            handle, product.Handle, a.Handle, b.Handle, c.Handle, d.Handle, preference.Handle, most, results, &found);
         KeepAlive(product, a, b, c, d);
         GC.KeepAlive(preference);
         if (status == cublasStatus_t.CUBLAS_STATUS_NOT_SUPPORTED)
         {
-            return null;
+            return [];
         }
 
         gate.Check(status, $"{a} x {b}", nameof(cublasLtMatmulAlgoGetHeuristic));
-        return found > 0 && !Gate.Failed(result.state) ? new(result.algo, (long)result.workspaceSize) : null;
+        List<MatmulAlgorithm> usable = [];
+        for (int i = 0; i < found; i++)
+        {
+            if (!Gate.Failed(results[i].state))
+            {
+                usable.Add(new(results[i].algo, (long)results[i].workspaceSize));
+            }
+        }
+
+        return usable;
     }
 
     /// <summary>d = alpha op(a) op(b) + beta c; d may be c.</summary>

@@ -14,7 +14,7 @@ internal sealed unsafe class CudaContext : CudaHandle
     /// <exception cref="EngineException">NE8002: no driver; NE8003: no such device</exception>
     public CudaContext(int ordinal) : base(null)
     {
-        Name = $"cuda:{ordinal}";
+        (Name, Ordinal) = ($"cuda:{ordinal}", ordinal);
         device = Device(ordinal);
         ComputeCapability = CapabilityOf(device);
         nint context;
@@ -27,6 +27,9 @@ internal sealed unsafe class CudaContext : CudaHandle
 
     /// <summary>"cuda:0"</summary>
     public string Name { get; }
+
+    /// <summary>The device's number.</summary>
+    public int Ordinal { get; }
 
     /// <summary>Such as 9.0.</summary>
     public Version ComputeCapability { get; }

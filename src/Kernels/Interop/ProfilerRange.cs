@@ -1,11 +1,12 @@
 using System.Text;
+using NativeEngine.Kernels.Interop;
 using NativeEngine.Kernels.Interop.Native;
 using static NativeEngine.Kernels.Interop.Native.Nvtx;
 
-namespace NativeEngine.Kernels.Interop;
+namespace NativeEngine.Kernels;
 
 /// <summary>A named range in the time line of a profiler: <c>using (new ProfilerRange("slice"))</c>. Nothing where the NVTX library is missing.</summary>
-internal readonly unsafe ref struct ProfilerRange : IDisposable
+public sealed unsafe class ProfilerRange : IDisposable
 {
     private static readonly bool IsPresent = NativeLibs.Process.TryLoad(Libraries.Nvtx, []) is not null;
 

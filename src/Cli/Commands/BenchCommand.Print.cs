@@ -1,0 +1,130 @@
+using NativeEngine.Bench;
+using NativeEngine.Cli.Output;
+
+namespace NativeEngine.Cli.Commands;
+
+/// <summary>The figures as tables.</summary>
+internal static partial class BenchCommand
+{
+    private static void Print(GemmBenchResult result, Report report)
+    {
+        report.Line("device", result.Device);
+        report.Blank();
+        report.Table(
+            ["type", "n", "threads", "gflop/s", "peak", "of peak"],
+            [.. result.Rows.Select(row => (string[])
+            [
+                row.Dtype, $"{row.N}", $"{row.Threads}", Format.Rate(row.Gflops ?? double.NaN), Format.Rate(row.PeakGflops), row.ShareOfPeak is { } share ? Format.Percent(share) : "-",
+            ])]);
+        Print(result.Targets, report);
+    }
+
+    private static void Print(EigenBenchResult result, Report report)
+    {
+        report.Line("device", result.Device);
+        report.Blank();
+        report.Table(
+            ["n", "threads", "seconds", "residual", "orthogonality"],
+            [.. result.Rows.Select(row => (string[])[$"{row.N}", $"{row.Threads}", $"{row.Seconds:0.000}", $"{row.Residual:0.000}", $"{row.Orthogonality:0.000}"])]);
+        Print(result.Targets, report);
+    }
+
+    private static void Print(KernelBenchResult result, Report report)
+    {
+        report.Line("device", result.Device);
+        report.Line("operands", $"{result.Size}, {result.Dtype}");
+        report.Line("copy", $"{Format.Rate(result.CopyGigabytesPerSecond)} GB/s");
+        foreach ((string dtype, double gflops) in result.PeakGflops)
+        {
+            report.Line($"peak {dtype}", $"{Format.Rate(gflops)} gflop/s");
+        }
+
+        report.Blank();
+        report.Table(
+            ["op", "ms", "GB/s", "gflop/s", "share"],
+            [.. result.Rows.Select(row => (string[])
+            [
+                row.Kernel, $"{row.Seconds * 1e3:0.000}", row.GigabytesPerSecond is { } rate ? Format.Rate(rate) : "", row.Gflops is { } gflops ? Format.Rate(gflops) : "",
+                row.Share is { } share ? Format.Percent(share) : "",
+            ])]);
+        Print(result.Targets, report);
+    }
+
+    /// <summary>What was measured beside what is aimed at; nothing where there is no aim.</summary>
+    private static void Print(IReadOnlyList<Target> targets, Report report)
+    {
+        if (targets.Count > 0)
+        {
+            report.Blank();
+            report.Table(
+                ["target on one H100", "measured", "aim", "reached"],
+                [.. targets.Select(t => (string[])[t.Name, $"{t.Measured:0.00} {t.Unit}", $"{t.Goal:0.00} {t.Unit}", Format.Percent(t.Ratio)])]);
+        }
+    }
+
+    private static void Print(SliceBenchResult result, Report report)
+    {
+        report.Line("shape", result.Shape);
+        report.Line("parameters", Format.Count(result.Parameters));
+        report.Line("device", result.Device);
+        report.Line("gflop/s", $"{Format.Rate(result.Gflops)}, {Format.Percent(result.ShareOfPeak)} of the peak");
+        report.Line("disk", $"{Format.Rate(result.Disk.WriteBytesPerSecond / 1e9)} GB/s written, {Format.Rate(result.Disk.ReadBytesPerSecond / 1e9)} GB/s read, {Format.Bytes(result.Disk.Bytes)}");
+        report.Blank();
+        report.Table(
+            ["layers", "tokens", "seconds", "s / layer / Mtoken"],
+            [.. result.Rows.Select(row => (string[])[$"{row.Layers}", Format.Count(row.Tokens), $"{row.Seconds:0.00}", $"{row.SecondsPerLayerMegatoken:0.00}"])]);
+        report.Blank();
+        report.Phases(result.Phases);
+        Print(result.Targets, report);
+    }
+
+    private static void Print(PruneBenchResult result, Report report)
+    {
+        report.Line("shape", result.Shape);
+        report.Line("parameters", Format.Count(result.Parameters));
+        report.Line("device", result.Device);
+        report.Line("calibration", $"{Format.Count(result.Tokens)} tokens");
+        report.Blank();
+        report.Table(
+            ["layers", "seconds", "forward", "backward", "back / forth", "importance", "peak", "residual stream", "peak without it"],
+            [.. result.Rows.Select(row => (string[])
+            [
+                $"{row.Layers}", $"{row.Seconds:0.00}", $"{row.ForwardSeconds:0.00}", $"{row.BackwardSeconds:0.00}", $"{row.BackwardOverForward:0.00}",
+                $"{row.ImportanceSeconds:0.00}", Format.Bytes(row.PeakBytes), Format.Bytes(row.ResidualBytes), Format.Bytes(row.PeakBytes - row.ResidualBytes),
+            ])]);
+        report.Blank();
+        report.Phases(result.Phases);
+        Print(result.Targets, report);
+    }
+
+    private static void Print(TuneBenchResult result, Report report)
+    {
+        report.Line("model", result.Model ?? "");
+        report.Line("device", result.Device);
+        report.Line("micro-batch", $"{result.Batch} tokens");
+        report.Line("rank", $"{result.Rank}");
+        report.Blank();
+        report.Table(
+            ["step", "seconds", "tokens/s", "over frozen", "peak"],
+            [.. result.Rows.Select(row => (string[])[row.Step, $"{row.Seconds:0.000}", Format.Rate(row.TokensPerSecond), $"{row.OverFrozen:0.00}", Format.Bytes(row.PeakBytes)])]);
+    }
+
+    private static void Print(DecodeBenchResult result, Report report)
+    {
+        report.Line("model", result.Model ?? "");
+        report.Line("device", result.Device);
+        report.Line("prompt", $"{result.PromptTokens} tokens, {Format.Rate(result.PromptTokensPerSecond)} tokens/s");
+        report.Line("decoding", $"{result.NewTokens} tokens, {Format.Rate(result.TokensPerSecond)} tokens/s");
+        report.Line("weights read", $"{Format.Rate(result.WeightGigabytesPerSecond)} GB/s, {Format.Percent(result.ShareOfBandwidth)} of {Format.Rate(result.ReadGigabytesPerSecond)} GB/s");
+    }
+
+    private static void Print(TokenizeBenchResult result, Report report)
+    {
+        report.Line("model", result.Model ?? "");
+        report.Line("text", Format.Bytes(result.Bytes));
+        report.Blank();
+        report.Table(
+            ["tokenizer", "mode", "MB/s", "tokens"],
+            [.. result.Rows.Select(row => (string[])[row.Tokenizer, row.Mode, Format.Rate(row.MbPerSecond), Format.Count(row.Tokens)])]);
+    }
+}

@@ -1,0 +1,18 @@
+using System.Text.Json;
+using NativeEngine.Gpu;
+
+// NativeEngine.Gpu test SECONDS ASSEMBLY[:NAME]...   runs the tests whose names contain NAME and prints what came of them as JSON
+// NativeEngine.Gpu merge FOLDER                       prints the JSON files of the stages in FOLDER as a Markdown table, and writes results.json there
+switch (args)
+{
+    case ["test", var seconds, .. var assemblies]:
+        StageReport report = TestRun.Of(assemblies, TimeSpan.FromSeconds(int.Parse(seconds)));
+        Console.WriteLine(JsonSerializer.Serialize(report, StageReport.Json));
+        return report.Failed == 0 && report.Passed > 0 ? 0 : 1;
+    case ["merge", var folder]:
+        Console.Write(Merge.Folder(folder));
+        return 0;
+    default:
+        Console.Error.WriteLine("test SECONDS ASSEMBLY[:NAME]... | merge FOLDER");
+        return 2;
+}
