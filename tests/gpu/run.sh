@@ -46,7 +46,8 @@ bundle() {
   done < <(grep -v '^#' "$root/tests/gpu/data.txt")
   chmod -R u+w "$staged"
 
-  tar -C "$staged" -c . | xz -T2 -6 >"$packed"
+  tar -C "$staged" -c . | xz -T2 -6 >"$packed.partial"
+  mv "$packed.partial" "$packed"
   local bytes tree
   bytes=$(stat -c %s "$packed")
   tree=$(cd "$root" && git ls-files -z | xargs -0 stat -c %s | awk '{ total += $1 } END { print total }')
