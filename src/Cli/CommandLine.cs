@@ -29,6 +29,9 @@ internal static class CommandLine
         ("completions", CompletionsCommand.Create),
     ];
 
+    /// <summary>True for the first word of a verb.</summary>
+    public static bool IsVerb(string? word) => Array.Exists(Verbs, verb => verb.Name == word);
+
     /// <summary>
     /// The tree of verbs. Where the first argument names one, the others are left out: making all options takes longer than
     /// reading the headers of a model.
@@ -39,7 +42,7 @@ internal static class CommandLine
         {
             HelpName = "nativeengine",
         };
-        bool named = Verbs.Any(verb => verb.Name == first);
+        bool named = IsVerb(first);
         foreach ((string name, Func<Host, Command> create) in Verbs)
         {
             if (!named || name == first)

@@ -3,7 +3,11 @@ using System.Text;
 using NativeEngine.Cli;
 using NativeEngine.Cli.Output;
 
-StartupProfile.Replay(args.FirstOrDefault() ?? "");
+if (CommandLine.IsVerb(args.FirstOrDefault()))
+{
+    StartupProfile.Replay(args[0]);
+}
+
 using Interruption interruption = Interruption.OnSignals();
 CultureInfo.CurrentCulture = CultureInfo.CurrentUICulture = CultureInfo.InvariantCulture;
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.DefaultThreadCurrentUICulture = CultureInfo.InvariantCulture;

@@ -163,7 +163,7 @@ public sealed class CheckpointWriter : IDisposable
     {
         using FileStream input = SideFiles.Open(source);
         using SafeFileHandle output = Create(name, input.Length);
-        byte[] block = new byte[1 << 20];
+        byte[] block = new byte[Disk.BlockBytes];
         long offset = 0;
         for (int count; (count = SideFiles.Read(input, block)) > 0; offset += count)
         {

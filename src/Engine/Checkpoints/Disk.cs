@@ -9,6 +9,9 @@ namespace NativeEngine.Checkpoints;
 /// </summary>
 internal sealed class Disk(Action<string>? before = null)
 {
+    /// <summary>How much of a file to hold at once: not so much that it is a large object, because a few of those start a garbage collection.</summary>
+    public const int BlockBytes = 1 << 16;
+
     private const int PreallocationFailed = unchecked((int)0x80131620);
 
     /// <summary>False where folders cannot be exchanged in one step; a test clears it to take the other path.</summary>

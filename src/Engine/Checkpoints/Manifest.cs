@@ -119,7 +119,7 @@ public static class Manifest
     {
         try
         {
-            using FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 1 << 20, FileOptions.SequentialScan);
+            using FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: Disk.BlockBytes, FileOptions.SequentialScan);
             return new(name, stream.Length, Convert.ToHexStringLower(SHA256.HashData(stream)));
         }
         catch (Exception e) when (Errors.IsIo(e))
