@@ -427,14 +427,15 @@ inline uint4 philox(unsigned long long counter, unsigned long long key) {
     return make_uint4(x0, x1, x2, x3);
 }
 
-// y = scale x where word i of the key's stream is not below `dropped`, and 0 elsewhere; i counts the elements row by row, and word i is word i % 4 of
-// counter i / 4. y may be x.
+// y = scale x where word i of the key's stream is not below `dropped`, and 0 elsewhere; i counts the elements row by row, from those of the rows in
+// front of first_row on, and word i is word i % 4 of counter i / 4. y may be x.
 // launch: elements(rows, columns)
 extern "C" __global__ void __launch_bounds__(256)
-    dropout_forward(real* y, int ldy, const real* x, int ldx, int rows, int columns, unsigned dropped, acc scale, unsigned long long key) {
+    dropout_forward(real* y, int ldy, const real* x, int ldx, int rows, int columns, unsigned dropped, acc scale, unsigned long long key,
+                    unsigned long long first_row) {
     each(aligned(y, ldy) && aligned(x, ldx), rows, columns, [=](auto at) {
         constexpr int n = at.n, draws = (n + 6) / 4;  // a pack may start at the last word of a counter
-        const unsigned long long first = (unsigned long long)at.row * columns + at.column;
+        const unsigned long long first = (first_row + at.row) * columns + at.column;
         const int skipped = (int)(first % 4);
         unsigned words[4 * draws];
 #pragma unroll

@@ -9,7 +9,10 @@ namespace NativeEngine;
 /// <summary>What every engine call runs in: a device, a reporter, the seconds of each phase, and a way to stop.</summary>
 public sealed class Session : IDisposable
 {
+    private const int MostHalvings = 6;
+
     private readonly Dictionary<string, double> phases = [];
+    private int halvings;
     private string? phase;
     private long phaseStart;
 
@@ -45,8 +48,11 @@ public sealed class Session : IDisposable
     /// <summary>A model whose weights need more bytes than this is read from disk layer by layer, again for every pass. Default: half of the device's memory.</summary>
     public long WeightMemory { get; init; }
 
-    /// <summary>Bytes for activations that a backward would otherwise compute again. Default: a quarter of the device's memory.</summary>
-    public long ActivationMemory { get; set; }
+    /// <summary>Bytes for activations that a backward would otherwise compute again, halved with the rows of <see cref="Fit"/>. Default: a quarter of the device's memory.</summary>
+    public long ActivationMemory { get => field >> halvings; set; }
+
+    /// <summary>Bytes for residual streams that are held at once while layers are streamed from disk; halved likewise.</summary>
+    public long SignalMemory => 1L << 30 >> halvings;
 
     /// <summary>Seconds spent in each phase so far, in the order in which they first began.</summary>
     public IReadOnlyDictionary<string, double> Phases
@@ -77,6 +83,31 @@ public sealed class Session : IDisposable
 
         (phase, phaseStart) = (name, now);
         return before;
+    }
+
+    /// <summary>
+    /// Does <paramref name="work"/> with <paramref name="rows"/> rows at a time; where memory runs out, again with half as many, as does everything behind it
+    /// in this session. What cannot be halved any more, or was six times, ends with the error of the memory.
+    /// The work must leave nothing behind when it throws. What it adds up is the same; sums over rows can differ in their last bits.
+    /// </summary>
+    public T Fit<T>(int rows, Func<int, T> work)
+    {
+        ArgumentNullException.ThrowIfNull(work);
+        while (true)
+        {
+            int now = Math.Max(1, rows >> halvings);
+            try
+            {
+                return work(now);
+            }
+            catch (Exception e) when (now > 1 && halvings < MostHalvings && e is OutOfMemoryException or EngineException { Exit: ExitCode.OutOfMemory })
+            {
+                halvings++;
+                Reporter.Notice($"{now} rows at a time do not fit the memory of {Backend.Name}, half as many are tried: {e.Message}");
+            }
+
+            Backend.Trim();
+        }
     }
 
     /// <inheritdoc/>

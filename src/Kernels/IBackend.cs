@@ -79,6 +79,9 @@ public interface IBackend : IDisposable
     /// <summary>Memory for a tensor, not cleared; <see cref="Tensor.Dispose"/> gives it back to the pool.</summary>
     Tensor Alloc(DType dtype, Shape shape);
 
+    /// <summary>Gives memory that no tensor owns back to the system, which others need that do not ask the pool. An <see cref="Alloc"/> does so before it fails.</summary>
+    void Trim();
+
     /// <summary>Bytes of memory that the device has for this process.</summary>
     long MemoryBytes { get; }
 
@@ -136,9 +139,9 @@ public interface IBackend : IDisposable
     /// <summary>Rows of y whose mask is 0 become 0. (N,D) I32(N)</summary>
     void ZeroMasked(Tensor y, Tensor mask);
 
-    /// <summary>y = x / (1 - rate) where word n D + d of the Philox4x32-10 stream of the key is not below 2^32 rate, and 0 elsewhere; y may
+    /// <summary>y = x / (1 - rate) where word (firstRow + n) D + d of the Philox4x32-10 stream of the key is not below 2^32 rate, and 0 elsewhere; y may
     /// be x. The same key and shape draw the same elements, on every back-end, so the op is its own gradient. (N,D) (N,D)</summary>
-    void Dropout(Tensor y, Tensor x, double rate, ulong key);
+    void Dropout(Tensor y, Tensor x, double rate, ulong key, long firstRow = 0);
 
     // == norms ==
 

@@ -72,7 +72,7 @@ public sealed class InputFileTests : IDisposable
         }
 
         folder.File("vocab.json", "{}");
-        Outcome outcome = Cli.Run(["generate", folder.FullName, "--prompt-ids", "1,2", "--max-new-tokens", "2", "--ignore-eos"], new EngineCalls());
+        Outcome outcome = Cli.Run(["generate", folder.FullName, "--prompt-ids", "1,2", "--max-new-tokens", "2", "--ignore-eos", "--device", "cpu"], new EngineCalls());
         Assert.True(outcome.Exit == 0, outcome.Error);
     }
 
@@ -86,7 +86,7 @@ public sealed class InputFileTests : IDisposable
 
     private static string Fails(string code, int exit, string[] args)
     {
-        Outcome outcome = Cli.Run([.. args, "--quiet"], new EngineCalls());
+        Outcome outcome = Cli.Run([.. args, "--device", "cpu", "--quiet"], new EngineCalls());
         Assert.StartsWith($"error {code}: ", outcome.Error, StringComparison.Ordinal);
         Assert.Equal(exit, outcome.Exit);
         return outcome.Error;

@@ -60,7 +60,7 @@ public sealed class TuneErrorTests : IDisposable
         [
             "tune", Model, folder.File("out"), "--data", folder.File("data.json", Good), "--json", "--steps", "1", "--batch", Most, "--micro-batch", Most, "--cutoff", Most,
             "--warmup", Most, "--eval-samples", "1", "--eval-every", Most, "--patience", Most, "--dropout", "0.999999", "--lr", "1e-300", "--clip", "1e-300", "--weight-decay", "1",
-            "--targets", "q,q,down", "--rank", "300", "--seed", "-9223372036854775808", "--activation-memory", "0", "--threads", "1", "--resume",
+            "--targets", "q,q,down", "--rank", "300", "--seed", "-9223372036854775808", "--activation-memory", "0", "--device", "cpu", "--threads", "1", "--resume",
         ];
         Outcome outcome = Cli.Run(args, new EngineCalls());
         Assert.True(outcome.Exit == 0, outcome.Error);
@@ -102,7 +102,7 @@ public sealed class TuneErrorTests : IDisposable
     private string Adapter()
     {
         string output = folder.File("adapter");
-        Outcome outcome = Cli.Run(["tune", Model, output, "--data", folder.File("data.json", Good), "--targets", "q", "--rank", "4", "--steps", "1"], new EngineCalls());
+        Outcome outcome = Cli.Run(["tune", Model, output, "--data", folder.File("data.json", Good), "--targets", "q", "--rank", "4", "--steps", "1", "--device", "cpu"], new EngineCalls());
         Assert.True(outcome.Exit == 0, outcome.Error);
         return output;
     }
@@ -112,7 +112,7 @@ public sealed class TuneErrorTests : IDisposable
     private JsonElement Fails(string code, int exit, params string[] args)
     {
         string[] before = Directory.GetFileSystemEntries(folder.FullName);
-        Outcome outcome = Cli.Run([.. args, "--quiet", "--json"], new EngineCalls());
+        Outcome outcome = Cli.Run([.. args, "--device", "cpu", "--quiet", "--json"], new EngineCalls());
         Assert.StartsWith($"error {code}: ", outcome.Error, StringComparison.Ordinal);
         Assert.Single(outcome.Error.TrimEnd('\n').Split('\n'));
         Assert.Equal(exit, outcome.Exit);

@@ -17,6 +17,9 @@ internal static class Tolerances
     /// <summary>Perplexities and losses of what the two devices made of a model, relative.</summary>
     public const double Perplexity = 5e-6;
 
+    /// <summary>Elements of gradients, of the largest one of the parameter; as the records of golden/llmpruner.</summary>
+    public const double GradientTimesMax = NativeEngine.Tests.Tolerances.GradientTimesMax;
+
     /// <summary>
     /// Of the op table. Where one element makes a whole row, the gradient of a norm cancels down to its eps; the CPU sums that in F64, a GPU in F32.
     /// </summary>

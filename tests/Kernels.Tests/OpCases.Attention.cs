@@ -15,6 +15,9 @@ internal static partial class OpCases
             (1, 65, 130, new(4, 4, 16, 129, 0.25)),
             (2, 257, 257, new(4, 2, 32, 257, 0.17)),
             (1, 70, 600, new(2, 1, 128, 523, 0.09)),
+            (1, 35, 35, new(3, 1, 80, 35, 0.11)),
+            (2, 19, 40, new(2, 2, 96, 37, 0.1)),
+            (1, 33, 33, new(2, 1, 256, 33, 0.0625)),
         ];
         foreach ((int batch, int queries, int capacity, AttentionDims dims) in sizes)
         {
@@ -49,6 +52,9 @@ internal static partial class OpCases
             (2, new(4, 2, 32, 257, 0.17)),
             (1, new(2, 1, 128, 257, 0.09)),
             (1, new(1, 1, 16, 523, 0.25)),
+            (1, new(4, 2, 64, 66, 0.125)),
+            (2, new(2, 2, 96, 35, 0.1)),
+            (1, new(2, 1, 256, 37, 0.0625)),
         ];
         foreach ((int batch, AttentionDims dims) in sizes)
         {

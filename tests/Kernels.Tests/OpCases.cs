@@ -60,8 +60,8 @@ internal static partial class OpCases
                 (b, x) => b.Add(x[0], x[1]), v => Each(v[0], i => v[0][i] + v[1][i]));
             yield return new(Op.Dropout, t, $"{n}x{d}", [Out(t, n, d), In(t, n, d)],
                 (b, x) => b.Dropout(x[0], x[1], 0.3, 0x123456789ABCDEF0), v => OpReference.Dropout(v[0], v[1], 0.3, 0x123456789ABCDEF0));
-            yield return new(Op.Dropout, t, $"{n}x{d} in place", [In(t, n, d)],
-                (b, x) => b.Dropout(x[0], x[0], 0.05, 7), v => OpReference.Dropout(v[0], v[0], 0.05, 7));
+            yield return new(Op.Dropout, t, $"{n}x{d} in place, from row 3", [In(t, n, d)],
+                (b, x) => b.Dropout(x[0], x[0], 0.05, 7, firstRow: 3), v => OpReference.Dropout(v[0], v[0], 0.05, 7, skipped: 3 * d));
             yield return new(Op.ZeroMasked, t, $"{n}x{d}", [In(t, n, d), Integers(n, i => i % 3)],
                 (b, x) => b.ZeroMasked(x[0], x[1]), v => Each(v[0], i => v[1][i / d] == 0 ? 0 : v[0][i]));
         }

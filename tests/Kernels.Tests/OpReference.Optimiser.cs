@@ -3,11 +3,11 @@ namespace NativeEngine.Kernels.Tests;
 /// <summary>Dropout and the optimiser.</summary>
 internal static partial class OpReference
 {
-    public static void Dropout(double[] y, double[] x, double rate, ulong key)
+    public static void Dropout(double[] y, double[] x, double rate, ulong key, int skipped = 0)
     {
         for (int i = 0; i < y.Length; i++)
         {
-            y[i] = Philox((ulong)i / 4, 0, key)[i % 4] < Math.Round(rate * Math.Pow(2, 32)) ? 0 : x[i] / (1 - rate);
+            y[i] = Philox((ulong)(skipped + i) / 4, 0, key)[(skipped + i) % 4] < Math.Round(rate * Math.Pow(2, 32)) ? 0 : x[i] / (1 - rate);
         }
     }
 

@@ -7,7 +7,6 @@ namespace NativeEngine.Evaluate;
 /// <summary>Negative log-likelihoods of windows, and the three ways the reference implementations average them.</summary>
 public sealed class PerplexityEvaluation(Session session, CausalModel model)
 {
-    private const long SignalBytes = 1L << 30; // residual streams held at once when layers are streamed from disk
     private readonly IBackend backend = session.Backend;
 
     /// <summary>Sum of the negative log-likelihoods of one window's targets, in nats, and how many there were.</summary>
@@ -43,26 +42,36 @@ public sealed class PerplexityEvaluation(Session session, CausalModel model)
     /// <summary>Evaluates every window; each starts without context. A target equal to <paramref name="ignoredId"/>, or beside padding, does not count.</summary>
     public IReadOnlyList<WindowNll> Measure(TokenWindows windows, int batch, int? ignoredId)
     {
-        int layers = model.Spec.Layers.Count;
-        int perGroup = batch;
+        var result = new WindowNll[windows.Rows];
+        long layers = model.Spec.Layers.Count;
+        session.Phase("perplexity", windows.Rows * layers);
+        using var forward = new Forward(backend, model.Spec, model.DType);
+        for (int first = 0; first < windows.Rows;)
+        {
+            first += session.Fit(batch, rows => Measure(forward, windows, first, rows, ignoredId, result));
+        }
+
+        return result;
+    }
+
+    /// <summary>Evaluates windows from <paramref name="first"/> on, <paramref name="batch"/> at a time; returns how many.</summary>
+    private int Measure(Forward forward, TokenWindows windows, int first, int batch, int? ignoredId, WindowNll[] result)
+    {
+        int layers = model.Spec.Layers.Count, count = batch;
         if (!model.IsResident)
         {
             // Reading a layer is the expensive part then: pass as many windows as fit through it at a time.
             long windowBytes = (long)windows.Width * model.Spec.Hidden * model.DType.Size();
-            perGroup = (int)Math.Clamp(SignalBytes / windowBytes / batch * batch, batch, Math.Max(batch, windows.Rows));
+            count = (int)Math.Clamp(session.SignalMemory / windowBytes / batch * batch, batch, Math.Max(batch, windows.Rows));
         }
 
-        var result = new WindowNll[windows.Rows];
-        long groups = (windows.Rows + perGroup - 1) / perGroup, step = 0;
-        session.Phase("perplexity", groups * layers);
-        using var forward = new Forward(backend, model.Spec, model.DType);
-        for (int first = 0; first < windows.Rows; first += perGroup)
+        count = Math.Min(count, windows.Rows - first);
+        List<Stream> streams = [];
+        try
         {
-            List<Stream> streams = [];
-            for (int r = first; r < Math.Min(first + perGroup, windows.Rows); r += batch)
+            for (int r = first; r < first + count; r += batch)
             {
-                int rows = Math.Min(batch, Math.Min(first + perGroup, windows.Rows) - r);
-                streams.Add(new Stream(r, Batch(windows, r, rows)));
+                streams.Add(new Stream(r, Batch(windows, r, Math.Min(batch, first + count - r))));
             }
 
             foreach (Stream s in streams)
@@ -74,25 +83,33 @@ public sealed class PerplexityEvaluation(Session session, CausalModel model)
             {
                 session.Cancel.ThrowIfCancellationRequested();
                 LayerWeights layer = model.Layer(l);
-                foreach (Stream s in streams)
+                try
                 {
-                    s.Residual = forward.Layer(layer, l, s.Residual!, s.Batch);
-                    RequireFinite(s.Residual, l);
+                    foreach (Stream s in streams)
+                    {
+                        s.Residual = forward.Layer(layer, l, s.Residual!, s.Batch);
+                        RequireFinite(s.Residual, l);
+                    }
+                }
+                finally
+                {
+                    model.Release(layer);
                 }
 
-                model.Release(layer);
-                session.Reporter.Step(++step, $"layer {l}");
+                session.Reporter.Step((long)first * layers + (l + 1L) * count, $"layer {l}");
             }
 
             foreach (Stream s in streams)
             {
                 Score(forward, s, windows, ignoredId, result);
-                s.Residual!.Dispose();
-                s.Batch.Dispose();
             }
         }
+        finally
+        {
+            streams.ForEach(s => s.Dispose());
+        }
 
-        return result;
+        return count;
     }
 
     private TokenBatch Batch(TokenWindows windows, int row, int rows) => new(
@@ -114,10 +131,15 @@ public sealed class PerplexityEvaluation(Session session, CausalModel model)
         using Tensor targets = backend.Upload<int>(new Shape(n), target), logProbs = backend.Alloc(DType.F64, new Shape(n));
         forward.TokenLogProbs(logProbs, model.Outer, s.Residual!, targets);
         double[] logProb = backend.Download<double>(logProbs);
-        for (int i = 0; i < n; i++)
+        for (int row = 0; row < s.Batch.Sequences; row++)
         {
-            WindowNll w = result[s.FirstRow + i / width];
-            result[s.FirstRow + i / width] = target[i] < 0 ? w : new WindowNll(w.Sum - logProb[i], w.Targets + 1);
+            (double sum, int count) = (0, 0);
+            for (int i = row * width; i < (row + 1) * width; i++)
+            {
+                (sum, count) = target[i] < 0 ? (sum, count) : (sum - logProb[i], count + 1);
+            }
+
+            result[s.FirstRow + row] = new WindowNll(sum, count);
         }
     }
 
@@ -135,12 +157,18 @@ public sealed class PerplexityEvaluation(Session session, CausalModel model)
     }
 
     /// <summary>A batch of windows on its way through the layers.</summary>
-    private sealed class Stream(int firstRow, TokenBatch batch)
+    private sealed class Stream(int firstRow, TokenBatch batch) : IDisposable
     {
         public int FirstRow => firstRow;
 
         public TokenBatch Batch => batch;
 
         public Tensor? Residual { get; set; }
+
+        public void Dispose()
+        {
+            Residual?.Dispose();
+            Batch.Dispose();
+        }
     }
 }

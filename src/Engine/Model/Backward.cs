@@ -52,12 +52,20 @@ public sealed class Backward(IBackend backend, ModelSpec spec, DType dtype, Forw
     /// <summary>One decoder layer; takes dx over and returns the gradient in front of it. Uses <paramref name="act"/> up. (N,D') to (N,D)</summary>
     public Tensor Layer(LayerWeights w, Tensor dx, LabelledBatch batch, LayerActivations act, IReadOnlyList<StationGradients>? g)
     {
-        for (int i = w.Stations.Count - 1; i >= 0; i--)
+        try
         {
-            dx = Run(w.Stations[i], w.Shape, dx, batch, act.Stations[i], g?[i]);
-        }
+            for (int i = w.Stations.Count - 1; i >= 0; i--)
+            {
+                dx = Run(w.Stations[i], w.Shape, dx, batch, act.Stations[i], g?[i]);
+            }
 
-        return dx;
+            return dx;
+        }
+        catch
+        {
+            dx.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Adds to the gradients of the embedding and of learned positions. (N,D)</summary>
@@ -87,21 +95,28 @@ public sealed class Backward(IBackend backend, ModelSpec spec, DType dtype, Forw
             Mlp(dn, beta, du, s, batch, act, g);
         }
 
-        Tensor dx = du;
-        if (s.Shortcut is not null)
+        Tensor dx = s.Shortcut is null ? du : Alloc(x.Rows, x.Columns);
+        try
         {
-            dx = Alloc(x.Rows, x.Columns);
-            backend.Gemm(dx, du, s.Shortcut, transposeB: true);
-            if (g?.Shortcut is not null)
+            if (s.Shortcut is not null)
             {
-                backend.Gemm(g.Shortcut, x, du, transposeA: true, beta: 1);
+                backend.Gemm(dx, du, s.Shortcut, transposeB: true);
+                if (g?.Shortcut is not null)
+                {
+                    backend.Gemm(g.Shortcut, x, du, transposeA: true, beta: 1);
+                }
+
+                du.Dispose();
             }
 
-            du.Dispose();
+            Norm(dx, dn, x, s.Norm, g?.NormGain, g?.NormBias);
+            return dx;
         }
-
-        Norm(dx, dn, x, s.Norm, g?.NormGain, g?.NormBias);
-        return dx;
+        catch
+        {
+            dx.Dispose();
+            throw;
+        }
     }
 
     /// <summary>dn = gradient of W_o attention(rope(q), rope(k), v) with respect to n. (N,D) (N,D')</summary>
@@ -185,7 +200,7 @@ public sealed class Backward(IBackend backend, ModelSpec spec, DType dtype, Forw
         }
 
         backend.Gemm(dropped, dt, adapter.A);
-        backend.Dropout(dropped, dropped, adapter.Dropout, tokens.Dropout!.Value + adapter.Site);
+        backend.Dropout(dropped, dropped, adapter.Dropout, tokens.Dropout!.Value + adapter.Site, tokens.DropoutRow);
         backend.Add(dx, dropped);
     }
 

@@ -17,35 +17,51 @@ public sealed class Forward(IBackend backend, ModelSpec spec, DType dtype) : IDi
     public Tensor Embed(OuterWeights w, TokenBatch batch)
     {
         Tensor x = Alloc(batch.Ids.Columns, w.Embed.Columns);
-        backend.Embed(x, w.Embed, batch.Ids);
-        if (w.Position is not null)
+        try
         {
-            using Tensor p = Alloc(x.Rows, x.Columns);
-            backend.Embed(p, w.Position, batch.Positions);
-            backend.Add(x, p);
-        }
+            backend.Embed(x, w.Embed, batch.Ids);
+            if (w.Position is not null)
+            {
+                using Tensor p = Alloc(x.Rows, x.Columns);
+                backend.Embed(p, w.Position, batch.Positions);
+                backend.Add(x, p);
+            }
 
-        return x;
+            return x;
+        }
+        catch
+        {
+            x.Dispose();
+            throw;
+        }
     }
 
     /// <summary>One decoder layer; takes x over and returns the residual stream behind it. (N,D) to (N,D')</summary>
     public Tensor Layer(LayerWeights w, int l, Tensor x, TokenBatch batch, KvCache? cache = null)
     {
-        foreach (Station s in w.Stations)
+        Tensor behind = x;
+        try
         {
-            if (s.Shortcut is null)
+            foreach (Station s in w.Stations)
             {
-                Run(s, w.Shape, l, x, x, batch, cache);
-                continue;
+                behind = s.Shortcut is null ? x : Alloc(x.Rows, s.Shortcut.Columns);
+                Run(s, w.Shape, l, behind, x, batch, cache);
+                if (behind != x)
+                {
+                    x.Dispose();
+                }
+
+                x = behind;
             }
 
-            Tensor u = Alloc(x.Rows, s.Shortcut.Columns);
-            Run(s, w.Shape, l, u, x, batch, cache);
-            x.Dispose();
-            x = u;
+            return x;
         }
-
-        return x;
+        catch
+        {
+            behind.Dispose();
+            x.Dispose();
+            throw;
+        }
     }
 
     /// <summary>One decoder layer that keeps what its backward needs, x included, in <paramref name="kept"/>: the same bits as <see cref="Layer"/>. (N,D) to (N,D')</summary>
@@ -53,9 +69,17 @@ public sealed class Forward(IBackend backend, ModelSpec spec, DType dtype) : IDi
     {
         foreach (Station s in w.Stations)
         {
-            Tensor u = Alloc(x.Rows, s.Shortcut?.Columns ?? x.Columns);
-            Run(s, w.Shape, l, u, batch, null, kept.Add(x));
-            x = u;
+            StationActivations act = kept.Add(x);
+            x = Alloc(x.Rows, s.Shortcut?.Columns ?? x.Columns);
+            try
+            {
+                Run(s, w.Shape, l, x, batch, null, act);
+            }
+            catch
+            {
+                x.Dispose();
+                throw;
+            }
         }
 
         return x;
@@ -222,7 +246,7 @@ public sealed class Forward(IBackend backend, ModelSpec spec, DType dtype) : IDi
         }
 
         Tensor dropped = Alloc(x.Rows, x.Columns);
-        backend.Dropout(dropped, x, adapter.Dropout, key + adapter.Site);
+        backend.Dropout(dropped, x, adapter.Dropout, key + adapter.Site, batch.DropoutRow);
         return dropped;
     }
 

@@ -127,15 +127,12 @@ public sealed class GradientPass(Session session, CausalModel model, DType dtype
                 }
 
                 s.Inputs[l] = s.Signal;
-                var kept = new LayerActivations();
-                s.Signal = forward.LayerKept(layer, l, s.Signal!, s.Batch.Tokens, kept);
-                if (l >= keepFrom)
+                s.Kept[l] = new LayerActivations();
+                s.Signal = forward.LayerKept(layer, l, s.Signal!, s.Batch.Tokens, s.Kept[l]!);
+                if (l < keepFrom)
                 {
-                    s.Kept[l] = kept;
-                }
-                else
-                {
-                    kept.Dispose();
+                    s.Kept[l]!.Dispose();
+                    s.Kept[l] = null;
                 }
             }
 
@@ -146,7 +143,7 @@ public sealed class GradientPass(Session session, CausalModel model, DType dtype
     /// <summary>The lowest layer from which on all activations fit the budget.</summary>
     private int FirstKept(Stream[] streams)
     {
-        long tokens = streams.Sum(s => s.Batch.Targets.Columns), left = activationMemory;
+        long tokens = streams.Sum(s => s.Batch.Targets.Columns), left = Math.Min(activationMemory, session.ActivationMemory);
         int l = model.Spec.Layers.Count;
         while (l > 0 && (left -= LayerActivations.BytesPerToken(model.Spec, l - 1, dtype) * tokens) >= 0)
         {
@@ -182,13 +179,25 @@ public sealed class GradientPass(Session session, CausalModel model, DType dtype
         {
             LayerWeights layer = Load(l, "backward");
             IReadOnlyList<StationGradients>? gradients = sink.Begin(l, layer);
-            foreach (Stream s in streams)
+            try
             {
-                using LayerActivations act = s.Kept[l] ?? Recompute(layer, l, s);
-                s.Kept[l] = null;
-                s.Gradient = backward.Layer(layer, s.Gradient!, s.Batch, act, gradients);
-                s.Inputs[l]!.Dispose();
-                s.Inputs[l] = null;
+                foreach (Stream s in streams)
+                {
+                    using LayerActivations act = s.Kept[l] ?? Recompute(layer, l, s);
+                    s.Kept[l] = null;
+                    s.Gradient = backward.Layer(layer, s.Gradient!, s.Batch, act, gradients);
+                    s.Inputs[l]!.Dispose();
+                    s.Inputs[l] = null;
+                }
+            }
+            catch
+            {
+                foreach (StationGradients g in gradients ?? [])
+                {
+                    g.Dispose();
+                }
+
+                throw;
             }
 
             if (gradients is not null)
@@ -221,8 +230,16 @@ public sealed class GradientPass(Session session, CausalModel model, DType dtype
     private LayerActivations Recompute(LayerWeights layer, int l, Stream s)
     {
         var act = new LayerActivations();
-        forward.LayerKept(layer, l, s.Inputs[l]!, s.Batch.Tokens, act).Dispose();
-        return act;
+        try
+        {
+            forward.LayerKept(layer, l, s.Inputs[l]!, s.Batch.Tokens, act).Dispose();
+            return act;
+        }
+        catch
+        {
+            act.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Names the first layer, and the op in it, that made the loss infinite or NaN.</summary>

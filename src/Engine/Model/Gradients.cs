@@ -73,9 +73,17 @@ public sealed record OuterGradients(Tensor Embed, Tensor? Position, Tensor? Norm
     public static OuterGradients Zeros(IBackend backend, OuterWeights weights, bool tied, DType dtype)
     {
         Tensor embed = backend.Zeros(dtype, weights.Embed)!;
-        return new OuterGradients(
-            embed, backend.Zeros(dtype, weights.Position), backend.Zeros(dtype, weights.NormFinal.Gain), backend.Zeros(dtype, weights.NormFinal.Bias),
-            tied ? embed : backend.Zeros(dtype, weights.Head.Weight)!, backend.Zeros(dtype, weights.Head.Bias));
+        try
+        {
+            return new OuterGradients(
+                embed, backend.Zeros(dtype, weights.Position), backend.Zeros(dtype, weights.NormFinal.Gain), backend.Zeros(dtype, weights.NormFinal.Bias),
+                tied ? embed : backend.Zeros(dtype, weights.Head.Weight)!, backend.Zeros(dtype, weights.Head.Bias));
+        }
+        catch
+        {
+            embed.Dispose();
+            throw;
+        }
     }
 
     /// <inheritdoc/>

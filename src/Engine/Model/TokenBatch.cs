@@ -59,6 +59,9 @@ public sealed class TokenBatch : IDisposable
     /// <summary>Key of the dropout's draws; null outside training.</summary>
     public ulong? Dropout { get; init; }
 
+    /// <summary>Rows in front of this batch that draw under the same key: the halves of a batch drop what the whole one would.</summary>
+    public long DropoutRow { get; init; }
+
     /// <summary>The rows of <paramref name="t"/> by sequence. (N,D) to (B,T,D)</summary>
     public Tensor BySequence(Tensor t) => t.Reshape(new Shape(Sequences, Length, t.Columns));
 

@@ -10,7 +10,6 @@ namespace NativeEngine.Prune;
 /// </summary>
 public sealed class BlockInfluence(Session session, CausalModel model)
 {
-    private const long SignalBytes = 1L << 30; // residual streams held at once when layers are streamed from disk
     private readonly IBackend backend = session.Backend;
 
     /// <summary>BI of every layer, over the tokens of <paramref name="windows"/> that are not padding. The model must not be sliced.</summary>
@@ -19,47 +18,75 @@ public sealed class BlockInfluence(Session session, CausalModel model)
     /// <exception cref="EngineException">NE3179: no token counts</exception>
     public double[] Measure(TokenWindows windows, int batch)
     {
-        int layers = model.Spec.Layers.Count, perGroup = batch;
-        if (!model.IsResident)
-        {
-            // Reading a layer is the expensive part then: pass as many windows as fit through it at a time.
-            long windowBytes = (long)windows.Width * model.Spec.Hidden * model.DType.Size();
-            perGroup = (int)Math.Clamp(SignalBytes / windowBytes / batch * batch, batch, Math.Max(batch, windows.Rows));
-        }
-
-        var cosines = new double[layers];
-        long tokens = windows.Mask is null ? windows.Ids.Length : windows.Mask.Count(m => m != 0), groups = (windows.Rows + perGroup - 1) / perGroup, step = 0;
+        long tokens = windows.Mask is null ? windows.Ids.Length : windows.Mask.Count(m => m != 0);
         if (tokens == 0)
         {
             throw new EngineException("NE3179", "no token of the text counts: all of them are padding") { Hint = "check the mask" };
         }
 
-        session.Phase("influence", groups * layers);
+        var sums = new double[model.Spec.Layers.Count];
+        session.Phase("influence", (long)windows.Rows * sums.Length);
         using var forward = new Forward(backend, model.Spec, model.DType);
-        for (int first = 0; first < windows.Rows; first += perGroup)
+        for (int first = 0; first < windows.Rows;)
         {
-            TokenBatch[] batches = [.. Enumerable.Range(first, Math.Min(perGroup, windows.Rows - first)).Chunk(batch).Select(rows => Batch(windows, rows[0], rows.Length))];
-            Tensor[] x = Array.ConvertAll(batches, b => forward.Embed(model.Outer, b));
+            (int count, double[] cosines) = session.Fit(batch, rows => Cosines(forward, windows, first, rows));
+            sums = [.. sums.Zip(cosines, (sum, more) => sum + more)];
+            first += count;
+        }
+
+        return Array.ConvertAll(sums, sum => 1 - sum / tokens);
+    }
+
+    /// <summary>The sum of the cosines of every layer over windows from <paramref name="first"/> on, <paramref name="batch"/> at a time, and how many they are.</summary>
+    private (int Count, double[] Cosines) Cosines(Forward forward, TokenWindows windows, int first, int batch)
+    {
+        int layers = model.Spec.Layers.Count, count = batch;
+        if (!model.IsResident)
+        {
+            // Reading a layer is the expensive part then: pass as many windows as fit through it at a time.
+            long windowBytes = (long)windows.Width * model.Spec.Hidden * model.DType.Size();
+            count = (int)Math.Clamp(session.SignalMemory / windowBytes / batch * batch, batch, Math.Max(batch, windows.Rows));
+        }
+
+        count = Math.Min(count, windows.Rows - first);
+        var cosines = new double[layers];
+        TokenBatch[] batches = [.. Enumerable.Range(first, count).Chunk(batch).Select(rows => Batch(windows, rows[0], rows.Length))];
+        var x = new Tensor?[batches.Length];
+        try
+        {
+            for (int b = 0; b < batches.Length; b++)
+            {
+                x[b] = forward.Embed(model.Outer, batches[b]);
+            }
+
             for (int l = 0; l < layers; l++)
             {
                 session.Cancel.ThrowIfCancellationRequested();
                 LayerWeights layer = model.Layer(l);
-                for (int b = 0; b < batches.Length; b++)
+                try
                 {
-                    float[] before = backend.ToSingle(x[b]);
-                    x[b] = forward.Layer(layer, l, x[b], batches[b]);
-                    cosines[l] += SumOfCosines(before, backend.ToSingle(x[b]), MaskOf(windows, first + b * batch, batches[b].Sequences));
+                    for (int b = 0; b < batches.Length; b++)
+                    {
+                        float[] before = backend.ToSingle(x[b]!);
+                        x[b] = forward.Layer(layer, l, x[b]!, batches[b]);
+                        cosines[l] += SumOfCosines(before, backend.ToSingle(x[b]!), MaskOf(windows, first + b * batch, batches[b].Sequences));
+                    }
+                }
+                finally
+                {
+                    model.Release(layer);
                 }
 
-                model.Release(layer);
-                session.Reporter.Step(++step, $"layer {l}");
+                session.Reporter.Step((long)first * layers + (l + 1L) * count, $"layer {l}");
             }
-
-            Array.ForEach(x, t => t.Dispose());
+        }
+        finally
+        {
+            Array.ForEach(x, t => t?.Dispose());
             Array.ForEach(batches, b => b.Dispose());
         }
 
-        return Array.ConvertAll(cosines, sum => 1 - sum / tokens);
+        return (count, cosines);
     }
 
     private TokenBatch Batch(TokenWindows windows, int row, int rows) => new(

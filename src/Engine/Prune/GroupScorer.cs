@@ -64,19 +64,40 @@ public sealed class GroupScorer(Session session, CausalModel model, Importance i
     }
 
     /// <inheritdoc/>
-    public IReadOnlyList<StationGradients>? Begin(int l, LayerWeights weights) => !byLayer.Contains(l) ? null : [.. weights.Stations.Select(station =>
+    public IReadOnlyList<StationGradients>? Begin(int l, LayerWeights weights)
     {
-        HashSet<Role> scored = [.. byLayer[l].Select(m => m.Role)];
-        var gradients = new StationGradients { NormGain = backend.Zeros(DType.F32, scored.Contains(station.Layout.NormRole) ? station.Norm.Gain : null) };
-        foreach (LinearLayout map in station.Layout.Maps.Where(map => map.Parts.Any(p => scored.Contains(p.Role))))
+        if (!byLayer.Contains(l))
         {
-            Tensor weight = station[map.Slot]!.Weight;
-            gradients[map.Slot] = kept?.Take(l, map.Slot)
-                ?? new LinearGradient(backend.Zeros(DType.F32, weight)!, importance.NeedsSquares ? backend.Zeros(DType.F32, weight) : null, null);
+            return null;
         }
 
-        return gradients;
-    })];
+        List<StationGradients> all = [];
+        try
+        {
+            HashSet<Role> scored = [.. byLayer[l].Select(m => m.Role)];
+            foreach (Station station in weights.Stations)
+            {
+                all.Add(new StationGradients { NormGain = backend.Zeros(DType.F32, scored.Contains(station.Layout.NormRole) ? station.Norm.Gain : null) });
+                foreach (LinearLayout map in station.Layout.Maps.Where(map => map.Parts.Any(p => scored.Contains(p.Role))))
+                {
+                    Tensor weight = station[map.Slot]!.Weight;
+                    LinearGradient gradient = kept?.Take(l, map.Slot) ?? new LinearGradient(backend.Zeros(DType.F32, weight)!, null, null);
+                    all[^1][map.Slot] = gradient;
+                    if (importance.NeedsSquares && gradient.Squares is null)
+                    {
+                        all[^1][map.Slot] = gradient with { Squares = backend.Zeros(DType.F32, weight) };
+                    }
+                }
+            }
+
+            return all;
+        }
+        catch
+        {
+            all.ForEach(g => g.Dispose());
+            throw;
+        }
+    }
 
     /// <inheritdoc/>
     public void End(int l, LayerWeights weights, IReadOnlyList<StationGradients> gradients)

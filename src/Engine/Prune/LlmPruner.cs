@@ -31,34 +31,29 @@ public sealed class LlmPruner(Session session, CausalModel model, PruneSchedule 
         {
             using CausalModel? cut = plan.Groups.Count > 0 ? model.Cut(plan) : null;
             CausalModel current = cut ?? model;
-            List<LabelledBatch> batches = importance.NeedsGradients ? Batches(current, calibration!) : [];
-            try
+            IReadOnlyList<Group> groups = schedule.Groups(current.Spec);
+            IReadOnlyList<ScoredGroup> scores = Score(current, groups, calibration, kept);
+            PrunePlan chosen = selection.Step(current.Spec, scores, step, iterations);
+            OnStep?.Invoke(scores, chosen);
+            foreach (Group group in groups.Where(g => chosen.Groups.Any(c => c.Kind == g.Kind && c.Layer == g.Layer)))
             {
-                IReadOnlyList<Group> groups = schedule.Groups(current.Spec);
-                IReadOnlyList<ScoredGroup> scores = new GroupScorer(session, current, importance, groups, kept).Score(batches);
-                PrunePlan chosen = selection.Step(current.Spec, scores, step, iterations);
-                OnStep?.Invoke(scores, chosen);
-                foreach (Group group in groups.Where(g => chosen.Groups.Any(c => c.Kind == g.Kind && c.Layer == g.Layer)))
-                {
-                    kept?.Drop(group);
-                }
+                kept?.Drop(group);
+            }
 
-                plan = plan.Then(chosen);
-                session.Reporter.Step(step, $"step {step}");
-            }
-            finally
-            {
-                batches.ForEach(b => b.Dispose());
-            }
+            plan = plan.Then(chosen);
+            session.Reporter.Step(step, $"step {step}");
         }
 
         return plan;
     }
 
     /// <summary>Windows as batches in which every token predicts the next one of its window, pads excepted.</summary>
-    public static List<LabelledBatch> Batches(IBackend backend, Spec.ModelSpec spec, TokenWindows windows)
+    public static List<LabelledBatch> Batches(IBackend backend, Spec.ModelSpec spec, TokenWindows windows) =>
+        Batches(backend, spec, windows, SequencesAtOnce(windows));
+
+    private static List<LabelledBatch> Batches(IBackend backend, Spec.ModelSpec spec, TokenWindows windows, int perBatch)
     {
-        int perBatch = Math.Max(1, TokensAtOnce / windows.Width), width = windows.Width;
+        int width = windows.Width;
         List<LabelledBatch> batches = [];
         for (int r = 0; r < windows.Rows; r += perBatch)
         {
@@ -77,7 +72,33 @@ public sealed class LlmPruner(Session session, CausalModel model, PruneSchedule 
         return batches;
     }
 
-    private List<LabelledBatch> Batches(CausalModel current, TokenWindows calibration) => Batches(session.Backend, current.Spec, calibration);
+    private static int SequencesAtOnce(TokenWindows windows) => Math.Max(1, TokensAtOnce / windows.Width);
+
+    private IReadOnlyList<ScoredGroup> Score(CausalModel current, IReadOnlyList<Group> groups, TokenWindows? calibration, KeptGradients? kept)
+    {
+        if (!importance.NeedsGradients)
+        {
+            return With([]);
+        }
+
+        // Gradients that were kept from the step before are added to while a step runs: it cannot be begun again.
+        return kept is null ? session.Fit(SequencesAtOnce(calibration!), OnBatches) : OnBatches(SequencesAtOnce(calibration!));
+
+        IReadOnlyList<ScoredGroup> OnBatches(int sequences)
+        {
+            List<LabelledBatch> batches = Batches(session.Backend, current.Spec, calibration!, sequences);
+            try
+            {
+                return With(batches);
+            }
+            finally
+            {
+                batches.ForEach(b => b.Dispose());
+            }
+        }
+
+        IReadOnlyList<ScoredGroup> With(IReadOnlyList<LabelledBatch> batches) => new GroupScorer(session, current, importance, groups, kept).Score(batches);
+    }
 }
 
 /// <summary>A model seen through a plan.</summary>

@@ -11,10 +11,10 @@ internal sealed class Rotate(IBackend backend)
 {
     private const long RowsAtOnce = 8192; // bounds the F64 copies of an embedding
 
-    /// <summary>An input side: W &lt;- W q^T. (O,D) (k,D) to (O,k)</summary>
+    /// <summary>An input side: W &lt;- W q^T; also q b of a vector. (O,D) (k,D) to (O,k), or (D) (k,D) to (k)</summary>
     public Tensor Right(Tensor w, Tensor q)
     {
-        Tensor result = backend.Alloc(w.DType, new Shape(w.Rows, q.Rows));
+        Tensor result = backend.Alloc(w.DType, w.Shape.Rank == 1 ? new Shape(q.Rows) : new Shape(w.Rows, q.Rows));
         for (long r = 0; r < w.Rows; r += RowsAtOnce)
         {
             long rows = Math.Min(RowsAtOnce, w.Rows - r);
@@ -42,17 +42,8 @@ internal sealed class Rotate(IBackend backend)
     public Linear? Input(Linear? map, Tensor q) => map is null ? null : map with { Weight = Right(map.Weight, q) };
 
     /// <summary>A map whose output rotates: W &lt;- q W, b &lt;- q b.</summary>
-    public Linear? Output(Linear? map, Tensor q)
-    {
-        if (map is null)
-        {
-            return null;
-        }
-
-        Tensor? bias = map.Bias is null ? null : Left(q, map.Bias.Reshape(new Shape(map.Bias.Columns, 1)));
-        map.Bias?.Dispose();
-        return new Linear(Left(q, map.Weight), bias?.Reshape(new Shape(q.Rows)));
-    }
+    public Linear? Output(Linear? map, Tensor q) =>
+        map is null ? null : new Linear(Left(q, map.Weight), map.Bias is null ? null : Right(map.Bias, q));
 
     private Tensor Wide(Tensor t)
     {

@@ -71,12 +71,11 @@ public sealed class SliceGpt : IDisposable
         int layers = fused.Layers.Count;
         session.Switch("load");
         using OuterWeights outer = LoadOuter();
-        List<TokenBatch> batches = Batches(calibration);
         int width = fused.Layers.Aggregate(fused.EmbedWidth, (w, s) => Math.Max(w, Math.Max(s.AttentionOutput, s.MlpOutput)));
         using Tensor signal = backend.Alloc(model.DType, new Shape((long)calibration.Rows * calibration.Width, width));
 
         session.Reporter.Phase("slice", layers);
-        Tensor q = Embeddings(outer, batches, signal, sink);
+        Tensor q = Embeddings(outer, calibration, signal, sink);
         int current = fused.EmbedWidth, kept = target.EmbedWidth;
         for (int l = 0; l < layers; l++)
         {
@@ -89,7 +88,7 @@ public sealed class SliceGpt : IDisposable
                 (int next, int keep) = last
                     ? (fused.Layers[l].MlpOutput, target.Layers[l].MlpOutput)
                     : (fused.Layers[l].AttentionOutput, target.Layers[l].AttentionOutput);
-                q = Visit(layer.Stations[i], layer.Shape, l, batches, signal, q, current, kept, next, keep);
+                q = Visit(layer.Stations[i], layer.Shape, l, calibration, signal, q, current, kept, next, keep);
                 (current, kept) = (next, keep);
             }
 
@@ -114,26 +113,21 @@ public sealed class SliceGpt : IDisposable
         {
             sink(Role.Head, -1, true, head.Bias);
         }
-
-        batches.ForEach(b => b.Dispose());
     }
 
     /// <inheritdoc/>
     public void Dispose() => forward.Dispose();
 
     /// <summary>Fills the signal with the embeddings, then rotates and slices them. Returns the components.</summary>
-    private Tensor Embeddings(OuterWeights outer, List<TokenBatch> batches, Tensor signal, SliceSink sink)
+    private Tensor Embeddings(OuterWeights outer, TokenWindows calibration, Tensor signal, SliceSink sink)
     {
         using var pca = new Pca(backend, fused.EmbedWidth);
         using var unrounded = new Forward(backend, fused, outer.Embed.DType);
-        long at = 0;
-        foreach (TokenBatch batch in batches)
+        EachBatch(calibration, (batch, at) =>
         {
-            session.Switch("forward");
             using Tensor x = unrounded.Embed(outer, batch);
-            Store(x, batch, signal, ref at, pca);
-        }
-
+            Store(x, batch, signal.RowRange(at, x.Rows), pca);
+        });
         Tensor q = Solve(pca, target.EmbedWidth);
         session.Switch("rotate");
         Tensor kept = q.RowRange(0, target.EmbedWidth);
@@ -151,7 +145,7 @@ public sealed class SliceGpt : IDisposable
 
     /// <summary>The body of the loop: takes the components <paramref name="q"/> in front of a station, returns those behind it.</summary>
     private Tensor Visit(
-        Station s, LayerShape shape, int l, List<TokenBatch> batches, Tensor signal, Tensor q, int current, int kept, int next, int keep)
+        Station s, LayerShape shape, int l, TokenWindows calibration, Tensor signal, Tensor q, int current, int kept, int next, int keep)
     {
         session.Switch("rotate");
         Tensor qk = q.RowRange(0, kept);
@@ -163,18 +157,14 @@ public sealed class SliceGpt : IDisposable
         using Station? rounded = model.DType == DType.F32 ? null : s.Copy(backend, model.DType);
 
         using var pca = new Pca(backend, next);
-        long at = 0;
-        foreach (TokenBatch batch in batches)
+        EachBatch(calibration, (batch, at) =>
         {
-            session.Cancel.ThrowIfCancellationRequested();
-            session.Switch("forward");
-            long n = (long)batch.Sequences * batch.Length;
-            using Tensor x = backend.Alloc(model.DType, new Shape(n, kept)), y = backend.Alloc(model.DType, new Shape(n, next));
-            backend.Gemm(x, signal.RowRange(at, n).ColumnRange(0, current), basis, transposeB: true);
+            Tensor rows = signal.RowRange(at, (long)batch.Sequences * batch.Length);
+            using Tensor x = backend.Alloc(model.DType, new Shape(rows.Rows, kept)), y = backend.Alloc(model.DType, new Shape(rows.Rows, next));
+            backend.Gemm(x, rows.ColumnRange(0, current), basis, transposeB: true);
             forward.Run(rounded ?? s, shape, l, y, x, batch);
-            Store(y, batch, signal, ref at, pca);
-        }
-
+            Store(y, batch, rows, pca);
+        });
         Tensor behind = Solve(pca, keep);
         session.Switch("rotate");
         qk = behind.RowRange(0, keep);
@@ -184,18 +174,38 @@ public sealed class SliceGpt : IDisposable
         return behind;
     }
 
-    /// <summary>Puts a batch's rows of the signal in their place, padding as zeros, and adds them to the covariance.</summary>
-    private void Store(Tensor x, TokenBatch batch, Tensor signal, ref long at, Pca pca)
+    /// <summary>Shows the calibration windows to <paramref name="visit"/> batch by batch, with the row of the signal at which each begins.</summary>
+    private void EachBatch(TokenWindows windows, Action<TokenBatch, long> visit)
+    {
+        for (int first = 0; first < windows.Rows;)
+        {
+            session.Cancel.ThrowIfCancellationRequested();
+            session.Switch("forward");
+            first += session.Fit(Math.Max(1, TokensAtOnce / windows.Width), sequences =>
+            {
+                int from = first * windows.Width, rows = Math.Min(sequences, windows.Rows - first), count = rows * windows.Width;
+                ReadOnlySpan<int> mask = windows.Mask is null ? default : windows.Mask.AsSpan(from, count);
+                using var batch = new TokenBatch(backend, model.Spec, windows.Ids.AsSpan(from, count), windows.Width, mask);
+                visit(batch, from);
+                return rows;
+            });
+        }
+    }
+
+    /// <summary>
+    /// Adds a batch's rows of the signal to the covariance, padding as zeros, and puts them in their place: last, because until then the batch
+    /// can be begun again.
+    /// </summary>
+    private void Store(Tensor x, TokenBatch batch, Tensor signal, Pca pca)
     {
         if (batch.Mask is not null)
         {
             backend.ZeroMasked(x, batch.Mask.Reshape(new Shape(x.Rows)));
         }
 
-        backend.Copy(signal.RowRange(at, x.Rows).ColumnRange(0, x.Columns), x);
-        at += x.Rows;
         session.Switch("covariance");
         pca.Add(x);
+        backend.Copy(signal.ColumnRange(0, x.Columns), x);
     }
 
     /// <summary>The components; a random orientation mixes the ones that are kept.</summary>
@@ -247,18 +257,5 @@ public sealed class SliceGpt : IDisposable
         LayerWeights layer = model.LoadLayer(l);
         fusion?.Layer(layer);
         return layer;
-    }
-
-    private List<TokenBatch> Batches(TokenWindows windows)
-    {
-        int sequences = Math.Max(1, TokensAtOnce / windows.Width);
-        var batches = new List<TokenBatch>();
-        for (int r = 0; r < windows.Rows; r += sequences)
-        {
-            int from = r * windows.Width, count = Math.Min(sequences, windows.Rows - r) * windows.Width;
-            batches.Add(new TokenBatch(backend, model.Spec, windows.Ids.AsSpan(from, count), windows.Width, windows.Mask is null ? default : windows.Mask.AsSpan(from, count)));
-        }
-
-        return batches;
     }
 }

@@ -17,6 +17,11 @@ public sealed record MicroBatch(int[] Ids, int[] Labels, int[]? Mask, int[]? Fir
     /// <summary>The id in padding. It is never trained on nor seen, so it need not be the model's own.</summary>
     public const int PadId = 0;
 
+    /// <summary>The rows in parts of <paramref name="rows"/>, each with the number of rows in front of it, without those in which nothing is to be predicted.</summary>
+    public IEnumerable<(int FirstRow, MicroBatch Part)> Parts(int rows) => rows >= Rows
+        ? [(0, this)]
+        : Enumerable.Range(0, Rows).Chunk(rows).Select(part => (part[0], RowRange(part[0], part.Length))).Where(part => part.Item2.TargetCount > 0);
+
     /// <summary>(Rows, Width) for every position the label of the next one, which is what its logits are compared with.</summary>
     public int[] Targets()
     {
@@ -27,5 +32,13 @@ public sealed record MicroBatch(int[] Ids, int[] Labels, int[]? Mask, int[]? Fir
         }
 
         return targets;
+    }
+
+    private MicroBatch RowRange(int from, int count)
+    {
+        int[] labels = Cut(Labels)!;
+        return new MicroBatch(Cut(Ids)!, labels, Cut(Mask), Cut(First), Cut(Positions), count, Width, labels.Count(l => l != Ignored));
+
+        int[]? Cut(int[]? values) => values?[(from * Width)..((from + count) * Width)];
     }
 }

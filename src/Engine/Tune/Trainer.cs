@@ -13,7 +13,6 @@ namespace NativeEngine.Tune;
 public sealed class Trainer : IDisposable
 {
     private const double ClipEpsilon = 1e-6; // torch.nn.utils.clip_grad_norm_
-    private const long SignalBytes = 1L << 30; // residual streams held at once when layers are streamed from disk
 
     private readonly Session session;
     private readonly CausalModel model;
@@ -29,7 +28,7 @@ public sealed class Trainer : IDisposable
     {
         (this.session, this.model, this.options, this.state) = (session, model, options, state);
         gradients = state.Adapters.ZerosAlike();
-        pass = new GradientPass(session, model, model.DType, session.ActivationMemory);
+        pass = new GradientPass(session, model, model.DType, long.MaxValue);
         forward = new Forward(session.Backend, model.Spec, model.DType);
         state.Adapters.AttachTo(model, gradients);
         if (model.DType == DType.F16)
@@ -45,33 +44,8 @@ public sealed class Trainer : IDisposable
     /// <exception cref="EngineException">NE10008, NE10009: the loss or the gradient is not finite; the adapters are those of the step before</exception>
     public double Step(IReadOnlyList<MicroBatch> batch, double learningRate)
     {
-        session.Backend.Zero(gradients.Flat);
-        double loss = 0, lossScale = state.LossScale?.Value ?? 1;
-
-        // A model that is read layer by layer is read once per step: all micro-batches pass through a layer before the next is read.
-        foreach ((int Index, MicroBatch Batch)[] group in batch.Index().Chunk(model.IsResident ? 1 : batch.Count))
-        {
-            LabelledBatch[] labelled = [.. group.Select(b => Labelled(b.Batch, DropoutKey(b.Index)))];
-            try
-            {
-                IReadOnlyList<double> losses = pass.Run(labelled, sink, [.. group.Select(b => 1.0 / batch.Count / b.Batch.TargetCount)], lossScale);
-                int row = 0;
-                foreach ((_, MicroBatch b) in group)
-                {
-                    loss += losses.Skip(row).Take(b.Rows).Sum() / b.TargetCount / batch.Count;
-                    row += b.Rows;
-                }
-            }
-            catch (EngineException e) when (e.Exit == ExitCode.Numerical)
-            {
-                throw new EngineException(e.Code, $"step {state.Step}: {e.Message}", e) { File = e.File, Key = e.Key, Hint = e.Hint };
-            }
-            finally
-            {
-                Array.ForEach(labelled, b => b.Dispose());
-            }
-        }
-
+        double lossScale = state.LossScale?.Value ?? 1;
+        double loss = session.Fit(batch.Max(b => b.Rows), rows => Gradients(batch, rows, lossScale));
         session.Switch("optimiser");
         Update(learningRate, lossScale);
         state.AddStep(loss);
@@ -84,8 +58,9 @@ public sealed class Trainer : IDisposable
     {
         session.Switch("evaluate");
         long signal = batches.Max(b => (long)b.Ids.Length) * model.Spec.Hidden * model.DType.Size();
-        int together = model.IsResident ? 1 : (int)Math.Clamp(SignalBytes / signal, 1, batches.Count);
-        double loss = batches.Chunk(together).SelectMany(Losses).Sum() / batches.Sum(b => (long)b.TargetCount);
+        int together = model.IsResident ? 1 : (int)Math.Clamp(session.SignalMemory / signal, 1, batches.Count);
+        double loss = batches.Chunk(together).Sum(chunk => session.Fit(chunk.Max(b => b.Rows), rows => Loss([.. chunk.SelectMany(b => b.Parts(rows)).Select(p => p.Part)])))
+            / batches.Sum(b => (long)b.TargetCount);
         return double.IsFinite(loss) ? loss : throw new EngineException("NE10011", $"step {state.Step}: the loss on the held-out set is not finite")
         {
             Key = "--lr",
@@ -101,36 +76,80 @@ public sealed class Trainer : IDisposable
         gradients.Dispose();
     }
 
-    /// <summary>The sum of the losses of each of <paramref name="batches"/>, which pass through a layer together.</summary>
-    private double[] Losses(MicroBatch[] batches)
+    /// <summary>The gradients of a step, at most <paramref name="rows"/> rows of a micro-batch at a time, from zero; returns its mean loss.</summary>
+    private double Gradients(IReadOnlyList<MicroBatch> batch, int rows, double lossScale)
+    {
+        session.Backend.Zero(gradients.Flat);
+        (int Index, int FirstRow, MicroBatch Part)[] parts = [.. batch.Index().SelectMany(b => b.Item.Parts(rows).Select(p => (b.Index, p.FirstRow, p.Part)))];
+        double loss = 0;
+
+        // A model that is read layer by layer is read once per step: all micro-batches pass through a layer before the next is read.
+        foreach ((int Index, int FirstRow, MicroBatch Part)[] group in parts.Chunk(model.IsResident ? 1 : parts.Length))
+        {
+            LabelledBatch[] labelled = [.. group.Select(p => Labelled(p.Part, DropoutKey(p.Index), p.FirstRow))];
+            try
+            {
+                IReadOnlyList<double> losses = pass.Run(labelled, sink, [.. group.Select(p => 1.0 / batch.Count / batch[p.Index].TargetCount)], lossScale);
+                int row = 0;
+                foreach ((int index, _, MicroBatch part) in group)
+                {
+                    loss += losses.Skip(row).Take(part.Rows).Sum() / batch[index].TargetCount / batch.Count;
+                    row += part.Rows;
+                }
+            }
+            catch (EngineException e) when (e.Exit == ExitCode.Numerical)
+            {
+                throw new EngineException(e.Code, $"step {state.Step}: {e.Message}", e) { File = e.File, Key = e.Key, Hint = e.Hint };
+            }
+            finally
+            {
+                Array.ForEach(labelled, b => b.Dispose());
+            }
+        }
+
+        return loss;
+    }
+
+    /// <summary>The sum of the losses of <paramref name="batches"/>, which pass through a layer together.</summary>
+    private double Loss(MicroBatch[] batches)
     {
         LabelledBatch[] labelled = [.. batches.Select(b => Labelled(b, null))];
-        Tensor[] x = [.. labelled.Select(b => forward.Embed(model.Outer, b.Tokens))];
+        var x = new Tensor?[labelled.Length];
         try
         {
+            for (int i = 0; i < x.Length; i++)
+            {
+                x[i] = forward.Embed(model.Outer, labelled[i].Tokens);
+            }
+
             for (int l = 0; l < model.Spec.Layers.Count; l++)
             {
                 session.Cancel.ThrowIfCancellationRequested();
                 LayerWeights layer = model.Layer(l);
-                for (int i = 0; i < x.Length; i++)
+                try
                 {
-                    x[i] = forward.Layer(layer, l, x[i], labelled[i].Tokens);
+                    for (int i = 0; i < x.Length; i++)
+                    {
+                        x[i] = forward.Layer(layer, l, x[i]!, labelled[i].Tokens);
+                    }
                 }
-
-                model.Release(layer);
+                finally
+                {
+                    model.Release(layer);
+                }
             }
 
-            return [.. x.Zip(labelled, Loss)];
+            return x.Zip(labelled, OfBatch).Sum();
         }
         finally
         {
-            Array.ForEach(x, t => t.Dispose());
+            Array.ForEach(x, t => t?.Dispose());
             Array.ForEach(labelled, b => b.Dispose());
         }
 
-        double Loss(Tensor behind, LabelledBatch batch)
+        double OfBatch(Tensor? behind, LabelledBatch batch)
         {
-            using Tensor logProbs = session.Backend.Alloc(DType.F64, new Shape(behind.Rows));
+            using Tensor logProbs = session.Backend.Alloc(DType.F64, new Shape(behind!.Rows));
             forward.TokenLogProbs(logProbs, model.Outer, behind, batch.Targets);
             return -System.Numerics.Tensors.TensorPrimitives.Sum<double>(session.Backend.Download<double>(logProbs));
         }
@@ -165,9 +184,9 @@ public sealed class Trainer : IDisposable
         session.Reporter.Notice(FormattableString.Invariant($"step {state.Step}: a gradient overflows fp16; the step changes nothing, and the loss's scale is {scale.Value / 2} from now on"));
     }
 
-    private LabelledBatch Labelled(MicroBatch b, ulong? dropout) => new(
+    private LabelledBatch Labelled(MicroBatch b, ulong? dropout, int firstRow = 0) => new(
         session.Backend,
-        new TokenBatch(session.Backend, model.Spec, b.Ids, b.Width, b.Mask, first: b.First) { Dropout = dropout },
+        new TokenBatch(session.Backend, model.Spec, b.Ids, b.Width, b.Mask, first: b.First) { Dropout = dropout, DropoutRow = (long)firstRow * b.Width },
         b.Targets());
 
     /// <summary>A key of its own for every micro-batch of the run, so that a resumed run drops what an uninterrupted one does.</summary>

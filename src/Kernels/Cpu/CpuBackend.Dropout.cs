@@ -10,7 +10,7 @@ public sealed partial class CpuBackend
     private const int DrawnWords = 16 * Philox.Block;
 
     /// <inheritdoc/>
-    public void Dropout(Tensor y, Tensor x, double rate, ulong key)
+    public void Dropout(Tensor y, Tensor x, double rate, ulong key, long firstRow = 0)
     {
         Check.Dropout(this, y, x, rate);
         if (rate == 0)
@@ -19,15 +19,15 @@ public sealed partial class CpuBackend
         }
         else if (x.DType == DType.F32)
         {
-            Dropout<float>(y, x, rate, key);
+            Dropout<float>(y, x, rate, key, firstRow);
         }
         else
         {
-            Dropout<double>(y, x, rate, key);
+            Dropout<double>(y, x, rate, key, firstRow);
         }
     }
 
-    private void Dropout<T>(Tensor y, Tensor x, double rate, ulong key) where T : unmanaged, INumber<T> => ForRows(x.Rows, 4 * x.Columns, (first, end) =>
+    private void Dropout<T>(Tensor y, Tensor x, double rate, ulong key, long firstRow) where T : unmanaged, INumber<T> => ForRows(x.Rows, 4 * x.Columns, (first, end) =>
     {
         Span<uint> words = stackalloc uint[DrawnWords];
         uint dropped = uint.CreateSaturating(Math.Round(rate * 4294967296.0));
@@ -37,7 +37,7 @@ public sealed partial class CpuBackend
             ReadOnlySpan<T> xn = x.Row<T>(n);
             for (int from = 0, count; from < xn.Length; from += count)
             {
-                (long block, long skipped) = Math.DivRem(n * xn.Length + from, Philox.Block);
+                (long block, long skipped) = Math.DivRem((firstRow + n) * xn.Length + from, Philox.Block);
                 count = (int)Math.Min(DrawnWords - skipped, xn.Length - from);
                 Philox.Fill(words[..(int)RoundUp(skipped + count, Philox.Block)], (ulong)block, key);
                 Drop(yn.Slice(from, count), xn.Slice(from, count), words[(int)skipped..], dropped, T.CreateTruncating(1 / (1 - rate)));

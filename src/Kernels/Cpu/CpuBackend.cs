@@ -68,6 +68,18 @@ public sealed partial class CpuBackend : IBackend
         return new Tensor(address, dtype, shape, shape.Columns, Release);
     }
 
+    /// <inheritdoc/>
+    public unsafe void Trim()
+    {
+        foreach (ConcurrentBag<nint> free in pool.Values)
+        {
+            while (free.TryTake(out nint address))
+            {
+                NativeMemory.AlignedFree((void*)address);
+            }
+        }
+    }
+
     /// <summary>Gives back everything, also what tensors still own: they must not be used any more.</summary>
     public unsafe void Dispose()
     {
@@ -112,18 +124,6 @@ public sealed partial class CpuBackend : IBackend
         {
             Interlocked.Add(ref bytesInUse, -bytes);
             pool.GetOrAdd(bytes, _ => []).Add(tensor.Address);
-        }
-    }
-
-    /// <summary>Returns pooled blocks to the operating system.</summary>
-    private unsafe void Trim()
-    {
-        foreach (ConcurrentBag<nint> free in pool.Values)
-        {
-            while (free.TryTake(out nint address))
-            {
-                NativeMemory.AlignedFree((void*)address);
-            }
         }
     }
 

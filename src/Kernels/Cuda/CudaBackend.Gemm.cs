@@ -5,7 +5,8 @@ namespace NativeEngine.Kernels.Cuda;
 public sealed partial class CudaBackend
 {
     private const long ConvertedElements = 16 << 20; // of a weight that is converted for a product
-    private const long GramRows = 2048; // whose products are summed in F32
+    private const long GramRows = 2048; // whose products are summed before they are added in F64
+    private const int AffordableF64 = 2; // matrix units of such devices multiply F64 at the rate of plain F32
 
     private static readonly KernelPrototype GramKernel = new("gram_update(double* h, int ldh, const acc* c, int ldc, int n)");
 
@@ -37,12 +38,21 @@ public sealed partial class CudaBackend
     {
         Check.Gram(this, h, x);
         long d = x.Columns;
-        using Tensor product = Alloc(DType.F32, new Shape(d, d));
+        DType type = x.DType == DType.F32 && costOfF64 <= AffordableF64 ? DType.F64 : DType.F32;
+        using Tensor product = Alloc(type, new Shape(d, d));
+        using Tensor? wide = type == DType.F64 ? Alloc(type, new Shape(Math.Min(GramRows, x.Rows), d)) : null;
         for (long from = 0; from < x.Rows; from += GramRows)
         {
             Tensor part = x.RowRange(from, Math.Min(GramRows, x.Rows - from));
+            if (wide is not null)
+            {
+                Tensor block = wide.RowRange(0, part.Rows);
+                Copy(block, part);
+                part = block;
+            }
+
             Multiply(product, part, part, transposeA: true, transposeB: false, (1, d, d, part.Rows), 1, 0);
-            Launch(DType.F32, GramKernel, grids.Tiles(d, d), h, h.RowStride, product, product.RowStride, d);
+            Launch(type, GramKernel, grids.Tiles(d, d), h, h.RowStride, product, product.RowStride, d);
         }
     }
 

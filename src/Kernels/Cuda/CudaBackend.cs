@@ -15,6 +15,7 @@ public sealed partial class CudaBackend : IBackend
     private static readonly KernelPrototype FirstOutsideKernel = new("first_outside_forward(int* index, const int* x, int count, int low, int end)");
     private static readonly KernelPrototype FirstUnorderedKernel = new("first_unordered_forward(int* index, const int* x, int count)");
 
+    private readonly Owned owned = new();
     private readonly CudaContext context;
     private readonly CudaStream stream;
     private readonly DevicePool pool;
@@ -23,20 +24,30 @@ public sealed partial class CudaBackend : IBackend
     private readonly CuSolverHandle solver;
     private readonly KernelSet kernels;
     private readonly Grids grids;
+    private readonly int costOfF64;
     private readonly IndexRanges indices = new();
 
     /// <summary>Opens device <paramref name="ordinal"/> and its libraries.</summary>
     /// <exception cref="EngineException">NE8002: a library is missing; NE8003: the device or the driver cannot be used</exception>
     public CudaBackend(int ordinal = 0)
     {
-        context = new CudaContext(ordinal);
-        stream = new CudaStream(context);
-        pool = new DevicePool(context, stream, Environment.GetEnvironmentVariable(DevicePool.GuardVariable) == "1");
-        transfer = new HostTransfer(context, stream);
-        products = new Products(context, stream);
-        solver = new CuSolverHandle(stream);
-        kernels = new KernelSet(context, stream, KernelCache.Default, KernelSet.Source);
-        grids = new Grids(context);
+        try
+        {
+            context = owned.Add(new CudaContext(ordinal));
+            stream = owned.Add(new CudaStream(context));
+            pool = owned.Add(new DevicePool(context, stream, Environment.GetEnvironmentVariable(DevicePool.GuardVariable) == "1"));
+            transfer = owned.Add(new HostTransfer(context, stream));
+            products = owned.Add(new Products(context, stream));
+            solver = owned.Add(new CuSolverHandle(stream));
+            kernels = owned.Add(new KernelSet(context, stream, KernelCache.Default, KernelSet.Source));
+            grids = new Grids(context);
+            costOfF64 = context.CostOfF64;
+        }
+        catch
+        {
+            owned.Dispose();
+            throw;
+        }
     }
 
     /// <inheritdoc/>
@@ -77,17 +88,11 @@ public sealed partial class CudaBackend : IBackend
         });
     }
 
+    /// <inheritdoc/>
+    public void Trim() => pool.Trim();
+
     /// <summary>Gives everything back, also what tensors still own: they must not be used any more.</summary>
-    public void Dispose()
-    {
-        kernels.Dispose();
-        solver.Dispose();
-        products.Dispose();
-        transfer.Dispose();
-        pool.Dispose();
-        stream.Dispose();
-        context.Dispose();
-    }
+    public void Dispose() => owned.Dispose();
 
     private void Launch(DType dtype, KernelPrototype kernel, Grid grid, params ReadOnlySpan<Argument> arguments) =>
         kernels.Launch(new(dtype), kernel, grid.Blocks, grid.Threads, arguments);

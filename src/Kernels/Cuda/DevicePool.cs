@@ -81,6 +81,17 @@ internal sealed class DevicePool(CudaContext context, CudaStream stream, bool gu
         }
     }
 
+    /// <summary>Returns free blocks to the driver.</summary>
+    public void Trim()
+    {
+        foreach (DeviceMemory block in free.Values.SelectMany(blocks => blocks))
+        {
+            block.Dispose();
+        }
+
+        free.Clear();
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -104,17 +115,6 @@ internal sealed class DevicePool(CudaContext context, CudaStream stream, bool gu
             Trim();
             return new DeviceMemory(context, size);
         }
-    }
-
-    /// <summary>Returns free blocks to the driver.</summary>
-    private void Trim()
-    {
-        foreach (DeviceMemory block in free.Values.SelectMany(blocks => blocks))
-        {
-            block.Dispose();
-        }
-
-        free.Clear();
     }
 
     private unsafe void Read(Span<byte> bytes, nint address)

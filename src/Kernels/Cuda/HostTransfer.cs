@@ -9,6 +9,7 @@ internal sealed class HostTransfer : IDisposable
     private const int BlockBytes = 4 << 20;
 
     private readonly CudaStream stream;
+    private readonly Owned owned = new();
     private readonly PinnedMemory[] blocks;
     private readonly CudaEvent[] read; // the device is done with the block of this number
     private int next;
@@ -17,8 +18,16 @@ internal sealed class HostTransfer : IDisposable
     public HostTransfer(CudaContext context, CudaStream stream)
     {
         this.stream = stream;
-        blocks = [new(context, BlockBytes), new(context, BlockBytes)];
-        read = [new(context), new(context)];
+        try
+        {
+            blocks = [owned.Add(new PinnedMemory(context, BlockBytes)), owned.Add(new PinnedMemory(context, BlockBytes))];
+            read = [owned.Add(new CudaEvent(context)), owned.Add(new CudaEvent(context))];
+        }
+        catch
+        {
+            owned.Dispose();
+            throw;
+        }
     }
 
     /// <summary>y = values; returns when the values were read, not when the device has them.</summary>
@@ -66,13 +75,7 @@ internal sealed class HostTransfer : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        foreach (CudaHandle handle in (CudaHandle[])[.. read, .. blocks])
-        {
-            handle.Dispose();
-        }
-    }
+    public void Dispose() => owned.Dispose();
 
     private static unsafe Span<T> Span<T>(PinnedMemory block, Piece piece) where T : unmanaged => new((void*)block.Handle, (int)(piece.Bytes / sizeof(T)));
 

@@ -13,6 +13,7 @@ internal sealed class Products : IDisposable
     private const int LargestAlignment = 8; // as a power of two
 
     private readonly CudaStream stream;
+    private readonly Owned owned = new();
     private readonly DeviceMemory workspace;
     private readonly CuBlasLtHandle lt;
     private readonly CuBlasHandle blas;
@@ -22,9 +23,17 @@ internal sealed class Products : IDisposable
     public Products(CudaContext context, CudaStream stream)
     {
         this.stream = stream;
-        workspace = new DeviceMemory(context, WorkspaceBytes);
-        lt = new CuBlasLtHandle(context);
-        blas = new CuBlasHandle(stream, workspace);
+        try
+        {
+            workspace = owned.Add(new DeviceMemory(context, WorkspaceBytes));
+            lt = owned.Add(new CuBlasLtHandle(context));
+            blas = owned.Add(new CuBlasHandle(stream, workspace));
+        }
+        catch
+        {
+            owned.Dispose();
+            throw;
+        }
     }
 
     /// <summary>c = alpha op(a) op(b) + beta c, for every matrix of a batch; op transposes where asked. (m,n) (m,k) (k,n)</summary>
@@ -35,7 +44,7 @@ internal sealed class Products : IDisposable
         var product = new Product(At(c), At(a), At(b), transposeA, transposeB, m, n, k, batch);
         if (!plans.TryGetValue(product, out Plan? plan))
         {
-            plan = plans[product] = new Plan(lt, product);
+            plan = plans[product] = owned.Add(new Plan(lt, product));
         }
 
         if (plan.Algorithm is { } algorithm)
@@ -52,17 +61,7 @@ internal sealed class Products : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        foreach (Plan plan in plans.Values)
-        {
-            plan.Dispose();
-        }
-
-        blas.Dispose();
-        lt.Dispose();
-        workspace.Dispose();
-    }
+    public void Dispose() => owned.Dispose();
 
     /// <summary>The largest power of two up to 256 that divides an address.</summary>
     private static nint Alignment(nint address) => (nint)1 << Math.Min(LargestAlignment, BitOperations.TrailingZeroCount(address));
@@ -73,14 +72,24 @@ internal sealed class Products : IDisposable
 
     private sealed class Plan : IDisposable
     {
+        private readonly Owned owned = new();
+
         public Plan(CuBlasLtHandle lt, Product p)
         {
-            Description = new MatmulDescriptor(lt, p.C.DType, p.TransposeA, p.TransposeB);
-            C = new MatrixLayout(lt, p.C, p.M, p.N, p.Batch);
-            A = new MatrixLayout(lt, p.A, p.TransposeA ? p.K : p.M, p.TransposeA ? p.M : p.K, p.Batch);
-            B = new MatrixLayout(lt, p.B, p.TransposeB ? p.N : p.K, p.TransposeB ? p.K : p.N, p.Batch);
-            using var preference = new MatmulPreference(lt, WorkspaceBytes, (uint)p.A.Address, (uint)p.B.Address, (uint)p.C.Address, (uint)p.C.Address);
-            Algorithm = lt.Choose(Description, A, B, C, C, preference);
+            try
+            {
+                Description = owned.Add(new MatmulDescriptor(lt, p.C.DType, p.TransposeA, p.TransposeB));
+                C = owned.Add(new MatrixLayout(lt, p.C, p.M, p.N, p.Batch));
+                A = owned.Add(new MatrixLayout(lt, p.A, p.TransposeA ? p.K : p.M, p.TransposeA ? p.M : p.K, p.Batch));
+                B = owned.Add(new MatrixLayout(lt, p.B, p.TransposeB ? p.N : p.K, p.TransposeB ? p.K : p.N, p.Batch));
+                using var preference = new MatmulPreference(lt, WorkspaceBytes, (uint)p.A.Address, (uint)p.B.Address, (uint)p.C.Address, (uint)p.C.Address);
+                Algorithm = lt.Choose(Description, A, B, C, C, preference);
+            }
+            catch
+            {
+                owned.Dispose();
+                throw;
+            }
         }
 
         public MatmulDescriptor Description { get; }
@@ -93,12 +102,6 @@ internal sealed class Products : IDisposable
 
         public MatmulAlgorithm? Algorithm { get; }
 
-        public void Dispose()
-        {
-            Description.Dispose();
-            C.Dispose();
-            A.Dispose();
-            B.Dispose();
-        }
+        public void Dispose() => owned.Dispose();
     }
 }

@@ -43,6 +43,9 @@ internal sealed unsafe class CudaContext : CudaHandle
     /// <summary>Bytes of the second-level cache.</summary>
     public int CacheBytes => Attribute(CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE);
 
+    /// <summary>How many times as fast F32 is as F64: 2 where a GPU is made for computing, 32 or 64 where it is made for graphics.</summary>
+    public int CostOfF64 => Attribute(CU_DEVICE_ATTRIBUTE_SINGLE_TO_DOUBLE_PRECISION_PERF_RATIO);
+
     /// <summary>How many devices the driver shows.</summary>
     public static int Count()
     {
@@ -74,6 +77,12 @@ internal sealed unsafe class CudaContext : CudaHandle
 
     /// <summary>Waits for everything that was started on the device.</summary>
     public void Synchronize() => Gate.Check(cuCtxSynchronize());
+
+    /// <summary>
+    /// The same where nothing may be thrown: before code or host memory is given back that work on a stream may still use, where the wait for it failed.
+    /// Device memory is freed behind all work.
+    /// </summary>
+    public bool TrySynchronize() => Gate.Quietly(cuCtxSynchronize(), this, nameof(cuCtxSynchronize));
 
     /// <summary>Makes it the context of this thread's calls, also for children that outlive its Dispose.</summary>
     public CUresult SetCurrent() => cuCtxSetCurrent(handle);

@@ -35,5 +35,5 @@ internal sealed unsafe class CudaModule : CudaHandle
     }
 
     /// <inheritdoc/>
-    protected override bool Destroy() => Gate.Quietly(cuModuleUnload(handle), this, nameof(cuModuleUnload));
+    protected override bool Destroy() => Context!.TrySynchronize() & Gate.Quietly(cuModuleUnload(handle), this, nameof(cuModuleUnload));
 }

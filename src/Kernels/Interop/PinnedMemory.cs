@@ -19,5 +19,5 @@ internal sealed unsafe class PinnedMemory : CudaHandle
     public long Bytes { get; }
 
     /// <inheritdoc/>
-    protected override bool Destroy() => Gate.Quietly(cuMemFreeHost((void*)handle), this, nameof(cuMemFreeHost));
+    protected override bool Destroy() => Context!.TrySynchronize() & Gate.Quietly(cuMemFreeHost((void*)handle), this, nameof(cuMemFreeHost));
 }

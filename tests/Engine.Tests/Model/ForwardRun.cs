@@ -1,6 +1,5 @@
 using NativeEngine.Checkpoints;
 using NativeEngine.Kernels;
-using NativeEngine.Kernels.Cpu;
 using NativeEngine.Model;
 
 namespace NativeEngine.Tests;
@@ -8,13 +7,15 @@ namespace NativeEngine.Tests;
 /// <summary>A model and what tests ask of it: log-probabilities, logits, hidden states.</summary>
 internal sealed class ForwardRun : IDisposable
 {
-    private readonly CpuBackend backend;
+    private readonly Session session;
+    private readonly IBackend backend;
     private readonly DType dtype;
     private readonly Forward forward;
 
-    public ForwardRun(string folder, DType dtype = DType.F32, int threads = 2, long weightMemory = long.MaxValue)
+    public ForwardRun(string folder, DType dtype = DType.F32, int threads = 2, long weightMemory = long.MaxValue, string device = "cpu")
     {
-        (backend, this.dtype) = (new CpuBackend(threads), dtype);
+        session = new Session(device, threads);
+        (backend, this.dtype) = (session.Backend, dtype);
         Model = CausalModel.Open(backend, folder, dtype, weightMemory);
         forward = new Forward(backend, Model.Spec, dtype);
     }
@@ -25,16 +26,10 @@ internal sealed class ForwardRun : IDisposable
     public double[] LogProbs(TokenWindows windows)
     {
         using Tensor x = Hidden(windows, Model.Spec.Layers.Count);
-        using Tensor targets = backend.Alloc(DType.I32, new Shape(windows.Ids.Length)), y = backend.Alloc(DType.F64, new Shape(windows.Ids.Length));
-        Span<int> target = targets.AsSpan<int>();
-        for (int i = 0; i < target.Length; i++)
-        {
-            target[i] = i % windows.Width == windows.Width - 1 ? -1 : windows.Ids[i + 1];
-        }
-
+        int[] next = [.. windows.Ids.Select((_, i) => i % windows.Width == windows.Width - 1 ? -1 : windows.Ids[i + 1])];
+        using Tensor targets = backend.Upload<int>(new Shape(next.Length), next), y = backend.Alloc(DType.F64, new Shape(next.Length));
         forward.TokenLogProbs(y, Model.Outer, x, targets);
-        double[] all = y.AsSpan<double>().ToArray();
-        return [.. all.Where((_, i) => i % windows.Width != windows.Width - 1)];
+        return [.. backend.Download<double>(y).Where((_, i) => i % windows.Width != windows.Width - 1)];
     }
 
     /// <summary>Logits at every position. (N,V)</summary>
@@ -44,7 +39,7 @@ internal sealed class ForwardRun : IDisposable
         using Tensor logits = backend.Alloc(dtype, new Shape(x.Rows, Model.Spec.Vocab)), wide = backend.Alloc(DType.F64, logits.Shape);
         forward.Logits(logits, Model.Outer, x);
         backend.Copy(wide, logits);
-        return wide.AsSpan<double>().ToArray();
+        return backend.Download<double>(wide);
     }
 
     /// <summary>The residual stream behind the first <paramref name="layers"/> layers. (N,D)</summary>
@@ -66,6 +61,6 @@ internal sealed class ForwardRun : IDisposable
     {
         forward.Dispose();
         Model.Dispose();
-        backend.Dispose();
+        session.Dispose();
     }
 }

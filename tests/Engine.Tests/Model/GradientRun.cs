@@ -11,9 +11,9 @@ internal sealed class GradientRun : IDisposable
     private readonly Session session;
     private readonly DType dtype;
 
-    public GradientRun(string folder, DType dtype = DType.F32, int threads = 2, long weightMemory = long.MaxValue)
+    public GradientRun(string folder, DType dtype = DType.F32, int threads = 2, long weightMemory = long.MaxValue, string device = "cpu")
     {
-        session = new Session("cpu", threads: threads);
+        session = new Session(device, threads);
         this.dtype = dtype;
         Model = CausalModel.Open(session.Backend, folder, dtype, weightMemory);
     }
@@ -161,7 +161,7 @@ internal sealed class GradientRun : IDisposable
             {
                 using Tensor wide = run.Backend.Alloc(DType.F64, new Shape(value.Rows, value.Columns));
                 run.Backend.Copy(wide, value);
-                found.Add(prefix + run.Spec.Names.Tensor(role, layer, isBias), wide.AsSpan<double>().ToArray());
+                found.Add(prefix + run.Spec.Names.Tensor(role, layer, isBias), run.Backend.Download<double>(wide));
             }
         }
     }

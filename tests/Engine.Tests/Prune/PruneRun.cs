@@ -16,9 +16,9 @@ internal sealed class PruneRun : IDisposable
     private readonly Session session;
     private readonly string tokens;
 
-    public PruneRun(string name, long activationMemory = long.MaxValue)
+    public PruneRun(string name, long activationMemory = long.MaxValue, string device = "cpu")
     {
-        session = new Session("cpu", threads: 2) { ActivationMemory = activationMemory };
+        session = new Session(device, threads: 2) { ActivationMemory = activationMemory };
         tokens = name switch { "tiny-llama" => "spm_slow", "tiny-llama3" => "llama3", _ => throw new ArgumentException(name, nameof(name)) };
         Model = CausalModel.Open(session.Backend, Golden.Model(name));
     }

@@ -6,21 +6,13 @@ using NativeEngine.Kernels;
 using NativeEngine.Model;
 using NativeEngine.Slice;
 using NativeEngine.Spec;
+using static NativeEngine.Tests.SliceGolden;
 
 namespace NativeEngine.Tests;
 
 /// <summary>What the official SliceGPT code computed on the small models (golden/slicegpt), and what must hold for any model.</summary>
 public sealed class SliceGptTests
 {
-    private static readonly Dictionary<string, string> TokensOf = new()
-    {
-        ["tiny-llama"] = "spm",
-        ["sample-llama"] = "spm",
-        ["tiny-llama3"] = "llama3",
-        ["tiny-opt"] = "opt",
-        ["tiny-phi"] = "phi",
-    };
-
     public static TheoryData<string> Models => [.. TokensOf.Keys];
 
     public static TheoryData<string, string> ModelsAndSparsities
@@ -45,7 +37,7 @@ public sealed class SliceGptTests
     public void A_quarter_sliced_off_gives_the_recorded_model(string name)
     {
         JsonElement results = Results(name), expected = results.GetProperty("const_pca").GetProperty("0.25"), detail = results.GetProperty("detail_0.25");
-        using SlicedRun run = Slice(name, f => SliceSchedule.Constant(f, 0.25, 8, sliceHead: false));
+        using SlicedRun run = Sliced(name, f => SliceSchedule.Constant(f, 0.25, 8, sliceHead: false));
         AssertCountsAndPerplexity(results, expected, run, name);
         AssertNorms(results, detail.GetProperty("frobenius_sliced"), run);
 
@@ -59,7 +51,7 @@ public sealed class SliceGptTests
     public void Other_sparsities_give_the_recorded_perplexity(string name, string sparsity)
     {
         JsonElement results = Results(name), expected = results.GetProperty("const_pca").GetProperty(sparsity);
-        using SlicedRun run = Slice(name, f => SliceSchedule.Constant(f, double.Parse(sparsity, CultureInfo.InvariantCulture), 8, sliceHead: false));
+        using SlicedRun run = Sliced(name, f => SliceSchedule.Constant(f, double.Parse(sparsity, CultureInfo.InvariantCulture), 8, sliceHead: false));
         AssertCountsAndPerplexity(results, expected, run, name);
     }
 
@@ -73,7 +65,7 @@ public sealed class SliceGptTests
         foreach (JsonProperty p in recorded)
         {
             double sparsity = double.Parse(p.Name.AsSpan("const_pca_round1_".Length), CultureInfo.InvariantCulture);
-            using SlicedRun run = Slice(name, f => SliceSchedule.Constant(f, sparsity, 1, sliceHead: false));
+            using SlicedRun run = Sliced(name, f => SliceSchedule.Constant(f, sparsity, 1, sliceHead: false));
             AssertCountsAndPerplexity(results, p.Value, run, name);
         }
     }
@@ -83,7 +75,7 @@ public sealed class SliceGptTests
     public void The_head_can_be_sliced(string name)
     {
         JsonElement results = Results(name), expected = results.GetProperty("const_pca_slice_head_0.25");
-        using SlicedRun run = Slice(name, f => SliceSchedule.Constant(f, 0.25, 8, sliceHead: true));
+        using SlicedRun run = Sliced(name, f => SliceSchedule.Constant(f, 0.25, 8, sliceHead: true));
         AssertCountsAndPerplexity(results, expected, run, name);
         AssertNorms(results, expected.GetProperty("frobenius_sliced"), run);
     }
@@ -97,7 +89,7 @@ public sealed class SliceGptTests
         {
             JsonElement expected = results.GetProperty(key);
             byte[] json = Encoding.UTF8.GetBytes(expected.GetProperty("slicing_config").GetRawText());
-            using SlicedRun run = Slice(name, f => SliceSchedule.Parse(f, json, key));
+            using SlicedRun run = Sliced(name, f => SliceSchedule.Parse(f, json, key));
             AssertCountsAndPerplexity(results, expected, run, name);
             if (expected.TryGetProperty("frobenius_sliced", out JsonElement norms))
             {
@@ -111,7 +103,7 @@ public sealed class SliceGptTests
     public void Rotation_alone_keeps_the_perplexity(string name)
     {
         JsonElement results = Results(name);
-        using SlicedRun run = Slice(name, f => f);
+        using SlicedRun run = Sliced(name, f => f);
         TokenWindows first64 = Tokens(name).Windows("eval_ids", rows: 64);
         double fused = results.GetProperty("fused").GetProperty("ppl_first64").GetDouble();
         Golden.Close(fused, run.Perplexity(first64), Rtol(results, "ppl"), 0, "perplexity");
@@ -132,7 +124,7 @@ public sealed class SliceGptTests
         {
             JsonElement results = Results(name);
             double expected = results.GetProperty("random_orientation_0.25").GetProperty("seeds").GetProperty(seed.ToString(CultureInfo.InvariantCulture)).GetProperty("ppl_first64").GetDouble();
-            using SlicedRun run = Slice(name, f => SliceSchedule.Constant(f, 0.25, 8, false), Orientation.Random, seed);
+            using SlicedRun run = Sliced(name, f => SliceSchedule.Constant(f, 0.25, 8, false), Orientation.Random, seed);
             Golden.Close(expected, run.Perplexity(Tokens(name).Windows("eval_ids", rows: 64)), Rtol(results, "ppl"), 0, name);
         }
     }
@@ -167,80 +159,13 @@ public sealed class SliceGptTests
     public void A_sliced_model_can_be_sliced_further(string name)
     {
         TokenWindows calibration = Tokens(name).Windows("cal_ids"), eval = Tokens(name).Windows("eval_ids", rows: 16);
-        using SlicedRun tenth = Slice(name, f => SliceSchedule.Constant(f, 0.10, 8, false));
+        using SlicedRun tenth = Sliced(name, f => SliceSchedule.Constant(f, 0.10, 8, false));
         using var half = new SlicedRun(tenth.Folder, calibration, f => SliceSchedule.Constant(f, 0.5, 8, false));
-        using SlicedRun direct = Slice(name, f => SliceSchedule.Constant(f, 0.5, 8, false));
+        using SlicedRun direct = Sliced(name, f => SliceSchedule.Constant(f, 0.5, 8, false));
         Assert.Equal(direct.Target.Layers, half.Target.Layers);
         Golden.Close(direct.Perplexity(eval), half.Perplexity(eval), Tolerances.SlicedTwice, 0, "perplexity");
 
         using var same = new SlicedRun(tenth.Folder, calibration, f => f);
         Golden.Close(tenth.Perplexity(eval), same.Perplexity(eval), Rtol(Results(name), "ppl"), 0, "rotated again");
-    }
-
-    private static SlicedRun Slice(string name, Func<ModelSpec, ModelSpec> schedule, Orientation orientation = Orientation.Pca, long seed = 42) =>
-        new(Golden.Model(name), Tokens(name).Windows("cal_ids"), schedule, compat: true, orientation, seed);
-
-    private static JsonElement Results(string name) => Golden.Json("slicegpt", name, "results.json");
-
-    private static GoldenTensors Tokens(string name) => Golden.Tensors("slicegpt", $"tokens-{TokensOf[name]}.safetensors");
-
-    private static double Rtol(JsonElement results, string what) => results.GetProperty("suggested_tolerance").GetProperty(what).GetProperty("rtol").GetDouble();
-
-    private static void AssertCountsAndPerplexity(JsonElement results, JsonElement expected, SlicedRun run, string name)
-    {
-        Assert.Equal(expected.GetProperty("original_parameters").GetInt64(), run.FusedParameters);
-        Assert.Equal(expected.GetProperty("sliced_parameters").GetInt64(), run.Target.ParameterCount());
-        Assert.Equal(run.Target.ParameterCount(), run.Model.Spec.ParameterCount());
-        JsonElement widths = expected.TryGetProperty("slicing_config", out JsonElement w) ? w : default;
-        for (int l = 0; widths.ValueKind == JsonValueKind.Object && l < run.Target.Layers.Count; l++)
-        {
-            Assert.Equal(widths.GetProperty("attention_input_dimensions").GetProperty($"{l}").GetInt32(), run.Target.Layers[l].AttentionInput);
-            Assert.Equal(widths.GetProperty("mlp_output_dimensions").GetProperty($"{l}").GetInt32(), run.Target.Layers[l].MlpOutput);
-        }
-
-        double found = run.Perplexity(Tokens(name).Windows("eval_ids", rows: 64));
-        Golden.Close(expected.GetProperty("ppl_first64").GetDouble(), found, Rtol(results, "ppl"), 0, $"{name} perplexity");
-    }
-
-    private static void AssertNorms(JsonElement results, JsonElement norms, SlicedRun run)
-    {
-        Dictionary<string, double> found = run.Frobenius();
-        Assert.Equal(norms.EnumerateObject().Select(p => p.Name).Order(), found.Keys.Order());
-        foreach (JsonProperty p in norms.EnumerateObject())
-        {
-            Golden.Close(p.Value.GetDouble(), found[p.Name], Rtol(results, "frobenius"), 0, p.Name);
-        }
-    }
-
-    private static void AssertEigenvalues(JsonElement results, GoldenTensors tensors, string prefix, SlicedRun run)
-    {
-        JsonElement tolerance = results.GetProperty("suggested_tolerance").GetProperty("eigenvalues");
-        for (int i = 0; i < run.Eigenvalues.Count; i++)
-        {
-            double[] expected = tensors.Doubles($"{prefix}.{i:00}");
-            for (int k = 0; k < expected.Length; k++)
-            {
-                Golden.Close(expected[k], run.Eigenvalues[i][k], 0, tolerance.GetProperty("atol_over_largest").GetDouble() * expected[0], $"{prefix}.{i:00}[{k}]");
-            }
-        }
-    }
-
-    private static void AssertLogits(JsonElement results, GoldenTensors tensors, TokenWindows windows, SlicedRun run)
-    {
-        using var forward = new ForwardRun(run.Folder);
-        double[] found = forward.Logits(windows), expected = tensors.Doubles("sliced_logits");
-        int[] positions = tensors.Ints("logit_positions");
-        int vocab = forward.Model.Spec.Vocab;
-        double atol = results.GetProperty("suggested_tolerance").GetProperty("logits").GetProperty("atol").GetDouble();
-        for (int w = 0; w < windows.Rows; w++)
-        {
-            for (int p = 0; p < positions.Length; p++)
-            {
-                for (int v = 0; v < vocab; v++)
-                {
-                    Golden.Close(expected[(w * positions.Length + p) * vocab + v], found[(w * windows.Width + positions[p]) * vocab + v], 0, atol, $"logit {w} {p} {v}");
-                }
-            }
-        }
     }
 }

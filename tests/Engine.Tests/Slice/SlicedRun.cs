@@ -11,13 +11,14 @@ namespace NativeEngine.Tests;
 /// <summary>One slice of one model, written to a temporary folder in F32 and read back.</summary>
 internal sealed class SlicedRun : IDisposable
 {
-    private readonly Session session = new("cpu", threads: 2);
+    private readonly Session session;
     private readonly string folder = Path.Combine(Path.GetTempPath(), "ne-slice-" + Guid.NewGuid().ToString("N"));
 
     public SlicedRun(
         string model, TokenWindows calibration, Func<ModelSpec, ModelSpec> schedule,
-        bool compat = true, Orientation orientation = Orientation.Pca, long seed = 42, Action<int, Tensor>? onComponents = null)
+        bool compat = true, Orientation orientation = Orientation.Pca, long seed = 42, Action<int, Tensor>? onComponents = null, string device = "cpu")
     {
+        (Device, session) = (device, new Session(device, threads: 2));
         using CausalModel dense = CausalModel.Open(session.Backend, model);
         ModelSpec fused = Fusion.Fused(dense.Spec, compat);
         FusedParameters = (fused with { Shortcuts = false }).ParameterCount();
@@ -29,6 +30,8 @@ internal sealed class SlicedRun : IDisposable
         Eigenvalues = slicer.Eigenvalues;
         Model = CausalModel.Open(session.Backend, folder);
     }
+
+    public string Device { get; }
 
     /// <summary>Parameters after fusion, before shortcuts exist: what the reference calls original.</summary>
     public long FusedParameters { get; }
@@ -49,7 +52,7 @@ internal sealed class SlicedRun : IDisposable
     {
         using Tensor value = session.Backend.Alloc(DType.F64, t.Value.Shape);
         Model.Checkpoint.Read(session.Backend, t.Value, value);
-        return Math.Sqrt(value.AsSpan<double>().ToArray().Sum(v => v * v));
+        return Math.Sqrt(session.Backend.Download<double>(value).Sum(v => v * v));
     });
 
     public void Dispose()

@@ -9,6 +9,7 @@ using NativeEngine.Spec;
 using NativeEngine.Testing;
 using NativeEngine.Text;
 using NativeEngine.Tune;
+using static NativeEngine.Tests.Tune.TuneGolden;
 
 namespace NativeEngine.Tests.Tune;
 
@@ -19,39 +20,14 @@ public sealed class TrainerTests
     [SkippableFact]
     public void The_recipe_of_LLM_Pruner_matches_step_by_step()
     {
-        JsonElement json = Golden.Json("llmpruner", "tiny-llama", "lora.json"), expected = json.GetProperty("result");
-        GoldenTensors weights = Golden.Tensors("llmpruner", "tiny-llama", "lora_weights.safetensors");
-        double lossRtol = json.GetProperty("rtol_loss").GetDouble(), normRtol = json.GetProperty("rtol_norm").GetDouble(), pplRtol = json.GetProperty("rtol_ppl").GetDouble();
-        using var run = new PruneRun("tiny-llama");
-        PrunePlan plan = run.Prune(PruneRun.Variant("taylor.param_first.sum"), 0.25);
-        using var session = new Session("cpu", threads: 2);
-        using var dense = CausalModel.Open(session.Backend, Golden.Model("tiny-llama"));
-        using CausalModel model = dense.Cut(plan);
-        var options = new TuneOptions("", "", new TextSource("")) { Dropout = 0 };
-        using TuneState state = Initial(session, model, new LoraConfig(8, 16), weights, "init.", "");
-        using var trainer = new Trainer(session, model, options, state);
-        TrainingExample[] records = [.. Records(Golden.Model("tiny-llama"), 32)];
-        var collator = new Collator(4, 256, model.Spec.MaxPositions, pack: false);
-        for (int step = 0; step < 16; step++)
+        JsonElement json = Golden.Json("llmpruner", "tiny-llama", "lora.json");
+        AssertStepsOfPrunedRecipe("cpu", steps: 16, (session, model, state) =>
         {
-            TrainingExample[] batch = [.. Enumerable.Range(step * 16, 16).Select(i => records[i % 32])];
-            double loss = trainer.Step([.. collator.Collate(batch)], 1e-4);
-            Golden.Close(expected.GetProperty("loss")[step].GetDouble(), loss, lossRtol, 0, $"loss of step {step}");
-            Golden.Close(expected.GetProperty("grad_norm")[step].GetDouble(), trainer.GradientNorm, normRtol, 0, $"gradient norm of step {step}");
-            if (expected.GetProperty("norms").TryGetProperty($"{step + 1}", out JsonElement norms))
-            {
-                foreach ((int layer, Role role, char factor, Tensor value) in state.Adapters.Tensors())
-                {
-                    string name = $"{model.Spec.Names.Module(role, layer)}.lora_{factor}";
-                    Golden.Close(norms.GetProperty(name).GetDouble(), Norm(value), normRtol, 0, $"{name} behind step {step + 1}");
-                }
-            }
-        }
-
-        AssertAdapters(state.Adapters, model.Spec, weights, "end.", "", Tolerances.TunedAdapter);
-        TokenWindows windows = Golden.Tensors("llmpruner", "tokens", "spm_slow.safetensors").Windows("wt2_test", rows: PruneRun.Windows);
-        double ppl = Math.Exp(PerplexityEvaluation.Mean(new PerplexityEvaluation(session, model).Measure(windows, 4, null), PerplexityProtocol.LlmPruner));
-        Golden.Close(expected.GetProperty("ppl").GetProperty("wt2_test").GetDouble(), ppl, pplRtol, 0, "perplexity");
+            AssertAdapters(session, state.Adapters, model.Spec, Golden.Tensors("llmpruner", "tiny-llama", "lora_weights.safetensors"), "end.", "", Tolerances.TunedAdapter);
+            TokenWindows windows = Golden.Tensors("llmpruner", "tokens", "spm_slow.safetensors").Windows("wt2_test", rows: PruneRun.Windows);
+            double ppl = Math.Exp(PerplexityEvaluation.Mean(new PerplexityEvaluation(session, model).Measure(windows, 4, null), PerplexityProtocol.LlmPruner));
+            Golden.Close(json.GetProperty("result").GetProperty("ppl").GetProperty("wt2_test").GetDouble(), ppl, json.GetProperty("rtol_ppl").GetDouble(), 0, "perplexity");
+        });
     }
 
     /// <summary>golden/slicegpt/tiny-llama/finetune.json: run_finetuning.py on the model sliced by a quarter.</summary>
@@ -80,7 +56,7 @@ public sealed class TrainerTests
 
         if (!padded)
         {
-            AssertAdapters(state.Adapters, model.Spec, weights, "final.", ".weight", Tolerances.TunedAdapter);
+            AssertAdapters(session, state.Adapters, model.Spec, weights, "final.", ".weight", Tolerances.TunedAdapter);
             TokenWindows windows = tokens.Windows("eval_ids", rows: 64);
             double ppl = Math.Exp(PerplexityEvaluation.Mean(new PerplexityEvaluation(session, model).Measure(windows, 8, null), PerplexityProtocol.SliceGpt));
             Golden.Close(expected.GetProperty("after").GetProperty("ppl_first64").GetDouble(), ppl, Tolerances.TuneLoss, 0, "perplexity");
@@ -123,44 +99,6 @@ public sealed class TrainerTests
             }
         }
     };
-
-    private static TuneState Initial(Session session, CausalModel model, LoraConfig config, GoldenTensors weights, string prefix, string suffix)
-    {
-        AdapterSet adapters = AdapterSet.Initial(session.Backend, model.Spec, config, LoraTargetRoles.All, seed: 0);
-        foreach (((int layer, Role role), Lora lora) in adapters.Maps)
-        {
-            double[] a = weights.Doubles($"{prefix}{model.Spec.Names.Module(role, layer)}.lora_A{suffix}");
-            Span<float> values = lora.A.AsSpan<float>();
-            for (int i = 0; i < values.Length; i++)
-            {
-                values[i] = (float)a[i];
-            }
-        }
-
-        return new TuneState(adapters);
-    }
-
-    private static void AssertAdapters(AdapterSet found, ModelSpec spec, GoldenTensors expected, string prefix, string suffix, double atol)
-    {
-        foreach ((int layer, Role role, char factor, Tensor value) in found.Tensors())
-        {
-            string name = $"{spec.Names.Module(role, layer)}.lora_{factor}";
-            double[] recorded = expected.Doubles(prefix + name + suffix);
-            ReadOnlySpan<float> values = value.AsSpan<float>();
-            for (int i = 0; i < values.Length; i++)
-            {
-                Golden.Close(recorded[i], values[i], 0, atol, $"{name}[{i}]");
-            }
-        }
-    }
-
-    private static IEnumerable<TrainingExample> Records(string model, int count)
-    {
-        var data = new InstructionData(Tokenizer.Load(model, TokenizerChoice.Slow, SilentReporter.Instance), 256, trainOnInputs: false);
-        return InstructionFile.Read(Shared.Path("data", "alpaca.json")).Take(count).Select(data.Encode);
-    }
-
-    private static double Norm(Tensor t) => Math.Sqrt(t.AsSpan<float>().ToArray().Sum(v => (double)v * v));
 
     private static double[] Numbers(JsonElement json, string key) => [.. json.GetProperty(key).EnumerateArray().Select(e => e.GetDouble())];
 }

@@ -10,7 +10,7 @@ using namespace cudasim;
 
 CUresult cuInit(unsigned int Flags) {
     return enter<CUresult>(__func__, [&] {
-        strike(__func__);
+        strike("cuInit");
         require(Flags == 0, CUDA_ERROR_INVALID_VALUE, "Flags must be 0");
         require(settings().devices > 0, CUDA_ERROR_NO_DEVICE, "CUDASIM_DEVICES is 0");
         Driver::instance().initialize();
@@ -19,7 +19,7 @@ CUresult cuInit(unsigned int Flags) {
 
 CUresult cuDriverGetVersion(int* driverVersion) {
     return enter<CUresult>(__func__, [&] {
-        strike(__func__);
+        strike("cuDriverGetVersion");
         *driverVersion = settings().driver_version();
     });
 }

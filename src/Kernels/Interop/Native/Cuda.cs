@@ -19,9 +19,6 @@ internal static unsafe partial class Cuda
     public static partial CUresult cuInit(uint flags);
 
     [LibraryImport(Driver)]
-    public static partial CUresult cuDriverGetVersion(int* driverVersion);
-
-    [LibraryImport(Driver)]
     public static partial CUresult cuGetErrorName(CUresult error, byte** text);
 
     [LibraryImport(Driver)]

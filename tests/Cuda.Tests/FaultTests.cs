@@ -1,0 +1,153 @@
+using System.Text.Json;
+using NativeEngine.Kernels;
+using NativeEngine.Testing;
+
+namespace NativeEngine.Cuda.Tests;
+
+/// <summary>How a process ends when the GPU or its libraries fail: by the exit code that the README promises, with nothing partial left.</summary>
+[Collection(DeviceCollection.Name)]
+public sealed class FaultTests : IDisposable
+{
+    private const string Fail = "CUDASIM_FAIL", Cache = "NATIVEENGINE_CACHE", DoubleCache = "CUDASIM_CACHE";
+    private static readonly string Model = Shared.Fixture("llama-mha");
+    private readonly string folder = Directory.CreateTempSubdirectory("ne-faults-").FullName, tokens;
+
+    public FaultTests()
+    {
+        Device.Open();
+        Skip.IfNot(Device.IsDouble, "a GPU does not fail on demand");
+        tokens = Tokens.File(In("text"), vocab: 512, rows: 8).Path;
+    }
+
+    [SkippableTheory]
+    [InlineData(214)]
+    [InlineData(700)]
+    [InlineData(702)]
+    [InlineData(710)]
+    [InlineData(714)]
+    [InlineData(715)]
+    [InlineData(716)]
+    [InlineData(717)]
+    [InlineData(718)]
+    [InlineData(719)]
+    public void After_a_fault_no_call_is_made_and_the_process_ends_with_9(int status)
+    {
+        Outcome whole = Slice("whole", ("CUDASIM_TRACE", In("whole.trace")));
+        Assert.True(whole.Exit == 0, whole.Error);
+        Outcome outcome = Slice("out", ("CUDASIM_TRACE", In("fault.trace")), (Fail, $"cuLaunchKernel@60={status}"));
+        JsonElement error = outcome.Failed(9);
+        Assert.Equal(("NE9001", "cuda:0"), (error.GetProperty("code").GetString(), error.GetProperty("key").GetString()));
+        Assert.Contains($"({status})", error.GetProperty("message").GetString(), StringComparison.Ordinal);
+        Assert.True(error.GetProperty("retryable").GetBoolean());
+
+        // What was done is what an undisturbed run does up to there: no launch, no copy, nothing given back.
+        string[] expected = File.ReadAllLines(In("whole.trace")), done = File.ReadAllLines(In("fault.trace"));
+        Assert.InRange(done.Length, 60, expected.Length - 1);
+        Assert.Equal(expected[..done.Length], done);
+        Assert.Empty(Directory.GetFileSystemEntries(folder, "*out*"));
+    }
+
+    [SkippableTheory]
+    [InlineData(711)]
+    [InlineData(712)]
+    [InlineData(713)]
+    public void An_error_that_does_not_stick_gives_everything_back(int status)
+    {
+        Outcome outcome = Slice("out", (Fail, $"cuLaunchKernel@60={status}"));
+        Assert.Equal("NE9002", outcome.Failed(9).GetProperty("code").GetString());
+        Assert.DoesNotContain("cudasim:", outcome.Error, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public void Behind_a_fault_tuning_goes_on_from_the_last_state()
+    {
+        string line = $"tune {Model} {In("out")} --format text --data {tokens} --steps 4 --batch 4 --micro-batch 2 --warmup 1 --rank 4";
+        TuneOptions options = new(Model, In("out"), new TextSource(tokens)) { Format = TuneFormat.Text, Steps = 4, Batch = 4, MicroBatch = 2, Warmup = 1, Rank = 4 };
+        using (var stop = new CancellationTokenSource())
+        using (Session session = new("cuda", reporter: new Stopper(stop), cancel: stop.Token))
+        {
+            Assert.Throws<OperationCanceledException>(() => Verbs.Tune(session, options));
+        }
+
+        Assert.Equal(9, CommandLine.Run($"{line} --resume", (Fail, "cuLaunchKernel@300=700")).Exit);
+        Assert.True(Directory.Exists(In("out.tune/checkpoint-2")));
+        Outcome resumed = CommandLine.Run($"{line} --resume"), whole = CommandLine.Run(line.Replace(In("out"), In("whole"), StringComparison.Ordinal));
+        Assert.True(resumed.Exit == 0 && whole.Exit == 0, resumed.Error + whole.Error);
+        Assert.Equal(File.ReadAllBytes(In("whole/adapter_model.safetensors")), File.ReadAllBytes(In("out/adapter_model.safetensors")));
+    }
+
+    [SkippableFact]
+    public void A_driver_that_is_too_old_is_named() =>
+        Assert.Equal("device 'cuda' is not usable: the driver is for CUDA 11.8, 12.0 or later is needed", Unusable(("CUDASIM_DRIVER", "11080")));
+
+    [SkippableFact]
+    public void No_device_is_said() => Assert.Equal("device 'cuda' is not usable: the driver shows no device", Unusable(("CUDASIM_DEVICES", "0"), ("CUDA_VISIBLE_DEVICES", null)));
+
+    [SkippableFact]
+    public void Libraries_that_are_missing_are_named()
+    {
+        string driver = Path.Combine(Environment.GetEnvironmentVariable(CommandLine.Folders)!, "libcuda.so.1");
+        File.CreateSymbolicLink(In("libcuda.so.1"), driver);
+        string message = Unusable((CommandLine.Folders, folder));
+        Assert.All(["libnvrtc.so.12", "libcublas.so.12", "libcublasLt.so.12", "libcusolver.so.11"], library => Assert.Contains(library, message, StringComparison.Ordinal));
+    }
+
+    [SkippableFact]
+    public void No_driver_is_said()
+    {
+        Skip.If(System.Runtime.InteropServices.NativeLibrary.TryLoad("libcuda.so.1", out _), "this machine has a driver");
+        Assert.StartsWith("device 'cuda' is not usable: no NVIDIA driver: ", Unusable((CommandLine.Folders, null)), StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public void Kernels_that_are_not_for_this_device_are_refused()
+    {
+        JsonElement error = Slice("out", (Fail, "cuModuleLoadData@1=209")).Failed(8);
+        Assert.Equal("NE8003", error.GetProperty("code").GetString());
+        Assert.Contains("CUDA_ERROR_NO_BINARY_FOR_GPU (209)", error.GetProperty("message").GetString(), StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public void What_NVRTC_says_is_shown_with_its_line()
+    {
+        string compiler = In("g++");
+        File.WriteAllText(compiler, "#!/bin/sh\necho \"kernels.cu:12:5: error: no such intrinsic\" >&2\nexit 1\n");
+        File.SetUnixFileMode(compiler, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        Outcome outcome = CommandLine.Run(
+            $"eval perplexity {Model} --text {tokens} --verbose", ("CUDASIM_CXX", compiler), (DoubleCache, In("double")), (Cache, In("kernels")));
+        JsonElement error = outcome.Failed(8);
+        Assert.Equal("NE8004", error.GetProperty("code").GetString());
+        Assert.Contains("kernels.cu(12): error: no such intrinsic", error.GetProperty("message").GetString(), StringComparison.Ordinal);
+        Assert.Contains("kernels.cu(12): error: no such intrinsic", outcome.Error, StringComparison.Ordinal);
+    }
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    private Outcome Slice(string output, params ReadOnlySpan<(string, string?)> environment) =>
+        CommandLine.Run($"slice {Model} {In(output)} --sparsity 0.25 --calibration {tokens}", environment);
+
+    private string Unusable(params ReadOnlySpan<(string, string?)> environment)
+    {
+        JsonElement error = Slice("out", environment).Failed(8);
+        Assert.Equal("NE8001", error.GetProperty("code").GetString());
+        return error.GetProperty("message").GetString()!;
+    }
+
+    private string In(string name) => Path.Combine(folder, name);
+
+    /// <summary>Stops a run behind its second step.</summary>
+    private sealed class Stopper(CancellationTokenSource source) : IReporter
+    {
+        public void Phase(string name, long total) { }
+
+        public void Step(long done, string? detail = null)
+        {
+            if (done == 2)
+            {
+                source.Cancel();
+            }
+        }
+
+        public void Notice(string message) { }
+    }
+}
