@@ -26,7 +26,7 @@ public sealed class Session : IDisposable
         }
 
         Backend = Open(device, threads);
-        (WeightMemory, ActivationMemory) = (Backend.MemoryBytes / 2, Backend.MemoryBytes / 4);
+        (WeightMemory, ActivationMemory, ResidualMemory) = (Backend.MemoryBytes / 2, Backend.MemoryBytes / 4, Backend.MemoryBytes / 4);
         Cancel = cancel;
     }
 
@@ -44,6 +44,9 @@ public sealed class Session : IDisposable
 
     /// <summary>Bytes for activations that a backward would otherwise compute again. Default: a quarter of the device's memory.</summary>
     public long ActivationMemory { get; set; }
+
+    /// <summary>Bytes for the residual streams of micro-batches that pass through a streamed model together. Default: a quarter of the device's memory.</summary>
+    public long ResidualMemory { get; init; }
 
     /// <summary>Seconds spent in each phase so far, in the order in which they first began.</summary>
     public IReadOnlyDictionary<string, double> Phases

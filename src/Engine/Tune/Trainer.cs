@@ -29,7 +29,7 @@ public sealed class Trainer : IDisposable
     {
         (this.session, this.model, this.options, this.state) = (session, model, options, state);
         gradients = state.Adapters.ZerosAlike();
-        pass = new GradientPass(session, model, DType.F32, session.ActivationMemory);
+        pass = new GradientPass(session, model, DType.F32, session.ActivationMemory) { Advice = "lower the learning rate, or look at the checkpoint" };
         forward = new Forward(session.Backend, model.Spec, DType.F32);
         state.Adapters.AttachTo(model, gradients);
     }
@@ -44,8 +44,7 @@ public sealed class Trainer : IDisposable
         session.Backend.Zero(gradients.Flat);
         double loss = 0;
 
-        // A model that is read layer by layer is read once per step: all micro-batches pass through a layer before the next is read.
-        foreach ((int Index, MicroBatch Batch)[] group in batch.Index().Chunk(model.IsResident ? 1 : batch.Count))
+        foreach ((int Index, MicroBatch Batch)[] group in batch.Index().Chunk(Together(batch)))
         {
             LabelledBatch[] labelled = [.. group.Select(b => Labelled(b.Batch, DropoutKey(b.Index)))];
             try
@@ -130,6 +129,16 @@ public sealed class Trainer : IDisposable
             forward.TokenLogProbs(logProbs, model.Outer, behind, batch.Targets);
             return -System.Numerics.Tensors.TensorPrimitives.Sum<double>(session.Backend.Download<double>(logProbs));
         }
+    }
+
+    /// <summary>
+    /// Micro-batches of one pass. A model that is read layer by layer is read for every pass, so they are as many as can keep their residuals in
+    /// front of all layers.
+    /// </summary>
+    private int Together(IReadOnlyList<MicroBatch> batches)
+    {
+        long residuals = batches.Max(b => (long)b.Ids.Length) * GradientPass.ResidualBytesPerToken(model.Spec, DType.F32);
+        return model.IsResident ? 1 : (int)Math.Clamp(session.ResidualMemory / residuals, 1, batches.Count);
     }
 
     private void Update(double learningRate)

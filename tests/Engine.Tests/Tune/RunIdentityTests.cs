@@ -46,6 +46,14 @@ public sealed class RunIdentityTests : IDisposable
     }
 
     [Fact]
+    public void Another_device_is_another_run()
+    {
+        using Checkpoint weights = Checkpoint.Open(options.Model);
+        RunIdentity before = RunIdentity.Of(options, "cuda:0", weights, [], []), now = RunIdentity.Of(options, "cpu", weights, [], []);
+        Assert.StartsWith("device: cuda:0 before, cpu, ", Assert.Single(now.Differences(before)), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Inputs_are_compared_by_content()
     {
         RunIdentity before = Of(options);
@@ -72,6 +80,6 @@ public sealed class RunIdentityTests : IDisposable
     private static RunIdentity Of(TuneOptions options, params TrainingExample[] train)
     {
         using Checkpoint weights = Checkpoint.Open(options.Model);
-        return RunIdentity.Of(options, weights, train, []);
+        return RunIdentity.Of(options, "cpu", weights, train, []);
     }
 }
