@@ -173,7 +173,7 @@ internal static class PruneCommand
             report.Line($"cut {Words(kind.Key)}", $"{Format.Count(kind.Sum(g => g.Pruned.Count))}{(kind.Count() > 1 ? $" in {kind.Count()} layers" : "")}");
         }
 
-        report.Line("loads in", result.Stock ? "transformers and this engine" : "this engine: layers differ in shape");
+        report.Line("loads in", result.WhyNotStock is string reason ? $"this engine: {reason}" : "transformers and this engine");
         report.Line("tokenizer", result.Tokenizer);
         LayerTable.Print(report, result.Layers);
         report.Blank();
