@@ -14,6 +14,7 @@ public static partial class Verbs
     /// <summary>Prunes a model (LLM-Pruner): decides what goes, writes the decision or the pruned model and, where asked, measures it before and after.</summary>
     public static PruneResult Prune(Session session, PruneOptions options)
     {
+        options.Check();
         using CausalModel model = Open(session, options.Model);
         var windows = new WindowReader(session, model.Spec, options.Model, options.Tokenizer ?? (options.Compat ? TokenizerChoice.Slow : TokenizerChoice.Auto));
         TokenWindows? eval = options.Eval is null ? null : windows.Evaluation(options.Eval, options.EvalSeqLen, null);
@@ -123,6 +124,7 @@ public static partial class Verbs
     /// <summary>The groups of module sides that pruning cuts together. Reads no weights.</summary>
     public static GroupsResult Groups(Session session, GroupsOptions options)
     {
+        options.Check();
         using CausalModel model = Open(session, options.Model);
         return new GroupsResult
         {

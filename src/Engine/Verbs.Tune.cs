@@ -13,6 +13,7 @@ public static partial class Verbs
     /// <summary>Trains a LoRA adapter for a model: dense, pruned or sliced.</summary>
     public static TuneResult Tune(Session session, TuneOptions options)
     {
+        options.Check();
         using CausalModel model = Open(session, options.Model);
         CheckpointWriter.Check(options.Output, options.Overwrite, options.Model); // before the work, not after it
         IReadOnlyList<Role> roles = LoraTargetRoles.Of(options.Targets, model.Spec, session.Reporter);

@@ -167,6 +167,23 @@ public sealed class PruneVerbTests : IDisposable
     }
 
     [Fact]
+    public void Options_that_contradict_each_other_are_refused()
+    {
+        PruneOptions options = Options("out"), plan = Options(null) with { Plan = folder["plan.json"] };
+        PruneOptions[] contradictions =
+        [
+            Options(null), options with { Plan = folder["plan.json"] }, plan with { ApplyPlan = "p" }, plan with { Eval = Text },
+            options with { KeepLayers = 2 }, options with { Scope = PruneScope.Layer, KeepLayers = 2, TargetParameters = new ParameterTarget(0.5) },
+            options with { ApplyPlan = "p", TargetParameters = new ParameterTarget(0.5) }, options with { Scope = PruneScope.Layer, KeepLayers = 2, Iterations = 2 },
+        ];
+        Assert.All(contradictions, o => Assert.Equal("NE2051", Assert.Throws<EngineException>(() => Verbs.Prune(session, o)).Code));
+        PruneOptions[] outOfRange = [options with { Samples = 0 }, options with { SeqLen = 0 }, options with { Iterations = 0 }, options with { Round = 0 }, options with { EvalSeqLen = -1 }];
+        Assert.All(outOfRange, o => Assert.Equal("NE2050", Assert.Throws<EngineException>(() => Verbs.Prune(session, o)).Code));
+        Assert.Equal("NE2050", Assert.Throws<EngineException>(() => Verbs.Groups(session, new GroupsOptions(Sample, PruneScope.Layer))).Code);
+        Assert.Empty(folder.Contents);
+    }
+
+    [Fact]
     public void A_plan_that_cannot_be_written_is_refused_before_any_work()
     {
         Assert.Equal("NE5010", Refused(folder["no/plan.json"]));
