@@ -36,16 +36,29 @@ public static class EffectiveOptions
         ("dtype", Word(dtype)),
         ("seed", o.Seed));
 
-    /// <summary>The options of <c>prune</c>.</summary>
+    /// <summary>The options of <c>prune</c>; under a plan, those that would have led to one are left out.</summary>
     public static JsonObject Of(PruneOptions o, DType? dtype = null) => Given(
+    [
         ("command", "prune"),
         ("model", o.Model),
         ("out", o.Output),
+        .. o.ApplyPlan is null ? Decision(o) : [("apply_plan", o.ApplyPlan)],
+        ("compat", o.Compat ? "llm-pruner" : null),
+        ("eval", o.Eval?.Path),
+        ("eval_seqlen", o.EvalSeqLen),
+        ("tokenizer", Word(o.Tokenizer)),
+        ("store", Word(o.Store)),
+        ("overwrite", o.Overwrite),
+        ("dtype", Word(dtype)),
+    ]);
+
+    private static (string Name, JsonNode? Value)[] Decision(PruneOptions o) =>
+    [
         ("calibration", o.Calibration?.Path),
         ("join", o.Calibration is null ? null : Escape(o.Calibration.Join)),
         ("rows", o.Calibration is null ? null : o.Calibration.StripRows ? "strip" : "keep"),
         ("field", o.Calibration?.Field),
-        ("ratio", o.TargetParameters is null && o.KeepLayers is null && o.ApplyPlan is null ? o.Ratio : null),
+        ("ratio", o.TargetParameters is null && o.KeepLayers is null ? o.Ratio : null),
         ("target_parameters", o.TargetParameters?.Value),
         ("scope", SnakeCase(o.Scope)),
         ("importance", SnakeCase(o.Importance)),
@@ -60,15 +73,8 @@ public static class EffectiveOptions
         ("round", o.Round),
         ("keep_layers", o.KeepLayers),
         ("layer_score", SnakeCase(o.LayerScore)),
-        ("compat", o.Compat ? "llm-pruner" : null),
-        ("apply_plan", o.ApplyPlan),
-        ("eval", o.Eval?.Path),
-        ("eval_seqlen", o.EvalSeqLen),
-        ("tokenizer", Word(o.Tokenizer)),
-        ("store", Word(o.Store)),
-        ("overwrite", o.Overwrite),
-        ("dtype", Word(dtype)),
-        ("seed", o.Seed));
+        ("seed", o.Seed),
+    ];
 
     /// <summary>The options of <c>export</c>.</summary>
     public static JsonObject Of(ExportOptions o) => Given(

@@ -129,7 +129,11 @@ public sealed record SliceOptions(string Model, string Output, TextSource Calibr
 /// <summary>Options of <c>groups</c>.</summary>
 /// <param name="Model">the folder of the model</param>
 /// <param name="Scope">blocks, or channels of the residual</param>
-public sealed record GroupsOptions(string Model, PruneScope Scope = PruneScope.Block);
+public sealed record GroupsOptions(string Model, PruneScope Scope = PruneScope.Block)
+{
+    /// <summary>Throws NE2050 for layers, which are not coupled to each other.</summary>
+    public void Check() => OptionRules.Require(Scope != PruneScope.Layer, "--scope", "layer", "block, channel");
+}
 
 /// <summary>Options of <c>generate</c>; greedy.</summary>
 public sealed record GenerateOptions(string Model)

@@ -93,4 +93,29 @@ public sealed record PruneOptions(string Model)
 
     /// <summary>Seed of calibration windows and of random importance.</summary>
     public long Seed { get; init; } = 42;
+
+    /// <summary>Throws NE2050 for a value that is not allowed and NE2051 for options that contradict each other.</summary>
+    public void Check()
+    {
+        CheckCombination();
+        OptionRules.AtLeast(1, "--samples", Samples);
+        OptionRules.AtLeast(1, "--seqlen", SeqLen);
+        OptionRules.AtLeast(1, "--iterations", Iterations);
+        OptionRules.AtLeast(1, "--round", Round);
+        OptionRules.AtLeast(1, "--eval-seqlen", EvalSeqLen);
+    }
+
+    /// <summary>Throws NE2051 for options that contradict each other.</summary>
+    public void CheckCombination()
+    {
+        string[] sizes = [.. new[] { ("--target-parameters", TargetParameters is not null), ("--keep-layers", KeepLayers is not null), ("--apply-plan", ApplyPlan is not null) }
+            .Where(size => size.Item2).Select(size => size.Item1)];
+        OptionRules.Contradict(sizes.Length > 1, $"{sizes.FirstOrDefault()} and {sizes.LastOrDefault()} both say what is cut: give one");
+        OptionRules.Contradict(Output is null && Plan is null, "OUT is missing: name a folder to write, or --plan to write the decision alone");
+        OptionRules.Contradict(Output is not null && Plan is not null, "--plan writes the decision alone: leave out OUT, and cut with --apply-plan");
+        OptionRules.Contradict(Plan is not null && ApplyPlan is not null, "--plan decides and cuts nothing: leave out --apply-plan");
+        OptionRules.Contradict(Plan is not null && Eval is not null, "--plan decides and cuts nothing: leave out --eval");
+        OptionRules.Contradict(KeepLayers is not null && Scope != PruneScope.Layer, "--keep-layers needs --scope layer");
+        OptionRules.Contradict(Scope == PruneScope.Layer && Iterations > 1, "--iterations does not go with --scope layer: all layers are ranked once");
+    }
 }

@@ -211,8 +211,12 @@ public sealed record PruneResult : RunResult
     /// <summary>Of the weights as stored; null without --eval.</summary>
     public PrunePerplexity? Perplexity { get; init; }
 
-    /// <summary>Stock transformers loads the output: every layer has the same shape.</summary>
-    public required bool Stock { get; init; }
+    /// <summary>Stock transformers loads the output.</summary>
+    public bool Stock => WhyNotStock is null;
+
+    /// <summary>Why it does not; null when it does.</summary>
+    [JsonIgnore]
+    public string? WhyNotStock { get; init; }
 
     /// <summary>Seconds by phase.</summary>
     public required IReadOnlyDictionary<string, double> Phases { get; init; }

@@ -30,7 +30,7 @@ public sealed class Session : IDisposable
         }
 
         Backend = Open(device, threads);
-        (WeightMemory, ActivationMemory) = (Backend.MemoryBytes / 2, Backend.MemoryBytes / 4);
+        (WeightMemory, ActivationMemory, ResidualMemory) = (Backend.MemoryBytes / 2, Backend.MemoryBytes / 4, Backend.MemoryBytes / 4);
         Cancel = cancel;
     }
 
@@ -57,6 +57,9 @@ public sealed class Session : IDisposable
 
     /// <summary>Bytes for residual streams that are held at once while layers are streamed from disk; halved likewise.</summary>
     public long SignalMemory => 1L << 30 >> halvings;
+
+    /// <summary>Bytes for the residual streams of micro-batches that pass through a streamed model together. Default: a quarter of the device's memory.</summary>
+    public long ResidualMemory { get => field >> halvings; init; }
 
     /// <summary>Seconds spent in each phase so far, in the order in which they first began.</summary>
     public IReadOnlyDictionary<string, double> Phases

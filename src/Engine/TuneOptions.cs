@@ -140,6 +140,36 @@ public sealed record TuneOptions(string Model, string Output, TextSource Data)
 
     /// <summary>Seed of the adapters, the order of the examples, the held-out set and the dropout.</summary>
     public long Seed { get; init; } = 42;
+
+    /// <summary>Throws NE2050 for a value that is not allowed and NE2051 for options that contradict each other.</summary>
+    public void Check()
+    {
+        CheckCombination();
+        OptionRules.AtLeast(1, "--rank", Rank);
+        OptionRules.AtLeast(0, "--warmup", Warmup);
+        OptionRules.AtLeast(1, "--batch", Batch);
+        OptionRules.AtLeast(1, "--micro-batch", MicroBatch);
+        OptionRules.AtLeast(1, "--epochs", Epochs);
+        OptionRules.AtLeast(1, "--steps", Steps);
+        OptionRules.AtLeast(2, "--cutoff", Cutoff);
+        OptionRules.AtLeast(1, "--eval-samples", EvalSamples);
+        OptionRules.AtLeast(1, "--eval-every", EvalEvery);
+        OptionRules.AtLeast(1, "--patience", Patience);
+        OptionRules.Require(Alpha > 0 && double.IsFinite(Alpha), "--alpha", Alpha, "x > 0");
+        OptionRules.Require(Dropout is >= 0 and < 1, "--dropout", Dropout, "0 <= x < 1");
+        OptionRules.Require(LearningRate > 0 && double.IsFinite(LearningRate), "--lr", LearningRate, "x > 0");
+        OptionRules.Require(WeightDecay >= 0 && double.IsFinite(WeightDecay), "--weight-decay", WeightDecay, "x >= 0");
+        OptionRules.Require(Clip >= 0 && double.IsFinite(Clip), "--clip", Clip, "x >= 0");
+    }
+
+    /// <summary>Throws NE2051 for options that contradict each other.</summary>
+    public void CheckCombination()
+    {
+        OptionRules.Contradict(EvalData is not null && EvalSamples is not null, "--eval-data and --eval-samples are two ways to say what is held out: give one");
+        OptionRules.Contradict(
+            Patience is not null && EvalData is null && EvalSamples is null, "--patience and --eval-every need something to measure on: give --eval-data or --eval-samples");
+        OptionRules.Contradict(TrainOnInputs && Format == TuneFormat.Text, "--train-on-inputs is about prompts, and text has none: leave it out");
+    }
 }
 
 /// <summary>Options of <c>merge</c>.</summary>

@@ -14,12 +14,20 @@ public static partial class Verbs
     /// <summary>Prunes a model (LLM-Pruner): decides what goes, writes the decision or the pruned model and, where asked, measures it before and after.</summary>
     public static PruneResult Prune(Session session, PruneOptions options)
     {
+        options.Check();
         using CausalModel model = Open(session, options.Model);
         var windows = new WindowReader(session, model.Spec, options.Model, options.Tokenizer ?? (options.Compat ? TokenizerChoice.Slow : TokenizerChoice.Auto));
         TokenWindows? eval = options.Eval is null ? null : windows.Evaluation(options.Eval, options.EvalSeqLen, null);
+
+        // Where the result goes is looked at before the work, not after it.
         if (options.Output is not null)
         {
-            CheckpointWriter.Check(options.Output, options.Overwrite, options.Model); // before the work, not after it
+            CheckpointWriter.Check(options.Output, options.Overwrite, options.Model);
+        }
+
+        if (options.Plan is not null)
+        {
+            PrunePlanFile.Check(options.Plan, options.Overwrite);
         }
 
         PrunePlan plan = options.ApplyPlan is null ? Decide(session, model, windows, options) : PrunePlanFile.Read(options.ApplyPlan, model.Spec);
@@ -27,16 +35,21 @@ public static partial class Verbs
         Notices(session, plan, pruned);
         if (options.Plan is not null)
         {
-            PrunePlanFile.Write(options.Plan, plan);
+            PrunePlanFile.Write(options.Plan, plan, options.Overwrite);
         }
 
         PrunePerplexity? perplexity = null;
         if (options.Output is not null)
         {
-            double? dense = eval is null ? null : PrunerPerplexity(session, options.Model, eval);
+            double? dense = eval is null ? null : PrunerPerplexity(session, model, eval);
+            model.Evict(); // the pruned model may need the memory
             session.Phase("write", pruned.Layers.Count);
             PrunedFolder.Write(session, model, plan, options.Store, options.Output, options.Overwrite, EffectiveOptions.Of(options, session.DType));
-            perplexity = eval is null ? null : new PrunePerplexity(dense, PrunerPerplexity(session, options.Output, eval));
+            if (eval is not null)
+            {
+                using CausalModel written = Open(session, options.Output);
+                perplexity = new PrunePerplexity(dense, PrunerPerplexity(session, written, eval));
+            }
         }
 
         return new PruneResult
@@ -50,7 +63,7 @@ public static partial class Verbs
             Groups = plan.Groups,
             Layers = pruned.Layers,
             Perplexity = perplexity,
-            Stock = ConfigWriter.IsStock(pruned),
+            WhyNotStock = ConfigWriter.WhyNotStock(pruned),
             Phases = session.Phases,
             Tokenizer = windows.TokenizerName,
         };
@@ -105,15 +118,13 @@ public static partial class Verbs
         }
     }
 
-    private static double? PrunerPerplexity(Session session, string folder, TokenWindows windows)
-    {
-        using CausalModel model = Open(session, folder);
-        return Finite(Math.Exp(PerplexityEvaluation.Mean(new PerplexityEvaluation(session, model).Measure(windows, EvaluationBatch, null), PerplexityProtocol.LlmPruner)));
-    }
+    private static double? PrunerPerplexity(Session session, CausalModel model, TokenWindows windows) =>
+        Finite(Math.Exp(PerplexityEvaluation.Mean(new PerplexityEvaluation(session, model).Measure(windows, EvaluationBatch, null), PerplexityProtocol.LlmPruner)));
 
     /// <summary>The groups of module sides that pruning cuts together. Reads no weights.</summary>
     public static GroupsResult Groups(Session session, GroupsOptions options)
     {
+        options.Check();
         using CausalModel model = Open(session, options.Model);
         return new GroupsResult
         {

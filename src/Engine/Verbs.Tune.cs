@@ -13,6 +13,7 @@ public static partial class Verbs
     /// <summary>Trains a LoRA adapter for a model: dense, pruned or sliced.</summary>
     public static TuneResult Tune(Session session, TuneOptions options)
     {
+        options.Check();
         using CausalModel model = Open(session, options.Model);
         CheckpointWriter.Check(options.Output, options.Overwrite, options.Model); // before the work, not after it
         IReadOnlyList<Role> roles = LoraTargetRoles.Of(options.Targets, model.Spec, session.Reporter);
@@ -22,7 +23,7 @@ public static partial class Verbs
         var collator = new Collator(options.MicroBatch, options.Cutoff, model.Spec.MaxPositions, options.Pack);
         using TuneState state = TuneState.Initial(session.Backend, model.Spec, new LoraConfig(options.Rank, options.Alpha, options.Dropout), roles, options.Seed);
         using var writer = new AdapterFolderWriter(session.Backend, state.Adapters, model.Spec, model.Checkpoint, options.Output, options.Overwrite);
-        var checkpoints = new TuneCheckpoints(session, options.Model, options.Output, RunIdentity.Of(options, model.Checkpoint, model.DType, data.Train, data.Eval));
+        var checkpoints = new TuneCheckpoints(session, options.Model, options.Output, RunIdentity.Of(options, session.Backend.Name, model.Checkpoint, model.DType, data.Train, data.Eval));
         checkpoints.Begin(state, options.Resume, options.Overwrite);
         TuneNotices(session, options, model.Spec, data, plan, state);
 
@@ -80,7 +81,7 @@ public static partial class Verbs
             StoppedEarly = state.Step < plan.Steps,
             TrainedParameters = state.Adapters.ParameterCount,
             Examples = data.Train.Count,
-            TokensPerSecond = tokens / training.Elapsed.TotalSeconds,
+            TokensPerSecond = tokens == 0 ? 0 : tokens / training.Elapsed.TotalSeconds, // the last step may have been done before
             Phases = session.Phases,
             Tokenizer = data.TokenizerName,
         };

@@ -33,11 +33,9 @@ public static partial class Verbs
     public static ExportResult Export(Session session, ExportOptions options)
     {
         using CausalModel model = Open(session, options.Model);
-        if (!ConfigWriter.IsStock(model.Spec))
+        if (ConfigWriter.WhyNotStock(model.Spec) is string reason)
         {
-            session.Reporter.Notice(model.Spec.Shortcuts
-                ? "the model is sliced and keeps the matrices on its residual: stock transformers does not load the output, this engine does"
-                : "the layers of the model have widths of their own: stock transformers does not load the output, this engine does");
+            session.Reporter.Notice($"stock transformers does not load the output, this engine does: {reason}");
         }
 
         session.Phase("export", model.Spec.Layers.Count);

@@ -64,38 +64,22 @@ internal static class PruneCommand
         };
         verb.Validators.Add(result =>
         {
-            bool Given(Option option) => result.GetResult(option) is { Implicit: false };
-            Option[] sizes = [.. new Option[] { ratio, target, keepLayers, applyPlan }.Where(Given)];
-            if (sizes.Length > 1)
+            if (Verb.Given(result, ratio) && new Option[] { target, keepLayers, applyPlan }.FirstOrDefault(size => Verb.Given(result, size)) is { } size)
             {
-                result.AddError($"{sizes[0].Name} and {sizes[1].Name} both say what is cut: give one");
-            }
-
-            if (result.GetValue(output) is null && !Given(plan))
-            {
-                result.AddError("OUT is missing: name a folder to write, or --plan to write the decision alone");
-            }
-
-            if (result.GetValue(output) is not null && Given(plan))
-            {
-                result.AddError("--plan writes the decision alone: leave out OUT, and cut with --apply-plan");
-            }
-
-            if (Given(plan) && (Given(applyPlan) || Given(eval)))
-            {
-                result.AddError($"--plan decides and cuts nothing: leave out {(Given(applyPlan) ? applyPlan.Name : eval.Name)}");
-            }
-
-            if (Given(keepLayers) && result.GetValue(scope) != PruneScope.Layer)
-            {
-                result.AddError("--keep-layers needs --scope layer");
-            }
-
-            if (result.GetValue(scope) == PruneScope.Layer && result.GetValue(iterations) > 1)
-            {
-                result.AddError("--iterations does not go with --scope layer: all layers are ranked once");
+                result.AddError($"--ratio and {size.Name} both say what is cut: give one");
             }
         });
+        verb.Check(result => new PruneOptions("")
+        {
+            Output = result.GetValue(output),
+            TargetParameters = Verb.Given(result, target) ? new ParameterTarget(1) : null,
+            Scope = result.GetValue(scope),
+            Iterations = result.GetValue(iterations),
+            KeepLayers = Verb.Given(result, keepLayers) ? 1 : null,
+            Plan = result.GetValue(plan),
+            ApplyPlan = result.GetValue(applyPlan),
+            Eval = result.GetValue(eval) is { } path ? new TextSource(path) : null,
+        }.CheckCombination());
         source.AddTo(verb);
         common.AddTo(verb);
         verb.SetAction(parse => host.Run(parse, common, session => host.Engine.Prune(
@@ -173,7 +157,7 @@ internal static class PruneCommand
             report.Line($"cut {Words(kind.Key)}", $"{Format.Count(kind.Sum(g => g.Pruned.Count))}{(kind.Count() > 1 ? $" in {kind.Count()} layers" : "")}");
         }
 
-        report.Line("loads in", result.Stock ? "transformers and this engine" : "this engine: layers differ in shape");
+        report.Line("loads in", result.WhyNotStock is string reason ? $"this engine: {reason}" : "transformers and this engine");
         report.Line("tokenizer", result.Tokenizer);
         LayerTable.Print(report, result.Layers);
         report.Blank();

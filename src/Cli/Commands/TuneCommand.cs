@@ -71,24 +71,14 @@ internal static class TuneCommand
             model, output, data, format, rank, alpha, dropout, targets, lr, decay, warmup, weightDecay, clip, batch, microBatch, epochs, steps, cutoff,
             pack, trainOnInputs, evalData, evalSamples, evalEvery, patience, resume, tokenizer, overwrite,
         };
-        verb.Validators.Add(result =>
+        verb.Check(result => new TuneOptions("", "", new TextSource(""))
         {
-            bool Given(Option option) => result.GetResult(option) is { Implicit: false };
-            if (Given(evalData) && Given(evalSamples))
-            {
-                result.AddError("--eval-data and --eval-samples are two ways to say what is held out: give one");
-            }
-
-            if ((Given(patience) || Given(evalEvery)) && !Given(evalData) && !Given(evalSamples))
-            {
-                result.AddError("--patience and --eval-every need something to measure on: give --eval-data or --eval-samples");
-            }
-
-            if (Given(trainOnInputs) && result.GetValue(format) == TuneFormat.Text)
-            {
-                result.AddError("--train-on-inputs is about prompts, and text has none: leave it out");
-            }
-        });
+            Format = result.GetValue(format),
+            TrainOnInputs = result.GetValue(trainOnInputs),
+            EvalData = result.GetValue(evalData) is { } path ? new TextSource(path) : null,
+            EvalSamples = Verb.Given(result, evalSamples) ? 1 : null,
+            Patience = Verb.Given(result, patience) || Verb.Given(result, evalEvery) ? 1 : null, // each needs something to measure on
+        }.CheckCombination());
         source.AddTo(verb);
         common.AddTo(verb);
         verb.SetAction(parse => host.Run(parse, common, session => host.Engine.Tune(

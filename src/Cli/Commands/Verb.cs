@@ -12,4 +12,24 @@ internal sealed class Verb(string name, string description, params string[] exam
     /// <summary>The verb as it is typed, e.g. <c>eval perplexity</c>; empty where none was.</summary>
     public static string Typed(CommandResult command) =>
         command.Parent is CommandResult parent ? $"{Typed(parent)} {command.Command.Name}".TrimStart() : "";
+
+    /// <summary>The option was typed, and does not have its default.</summary>
+    public static bool Given(CommandResult result, Option option) => result.GetResult(option) is { Implicit: false };
+
+    /// <summary>Puts what the engine refuses into the words of the command line, before anything is opened; <paramref name="check"/> sees the options of the line.</summary>
+    public void Check(Action<CommandResult> check) => Validators.Add(result =>
+    {
+        try
+        {
+            check(result);
+        }
+        catch (EngineException e)
+        {
+            result.AddError(e.Message);
+        }
+        catch (InvalidOperationException)
+        {
+            // A value cannot be read, which is an error of its own.
+        }
+    });
 }

@@ -85,6 +85,13 @@ internal sealed class Disk(Action<string>? before = null)
         return 0;
     });
 
+    /// <summary>Renames a file over another one, or to a free name, in one step.</summary>
+    public void Replace(string from, string to) => Guard("replace", to, () =>
+    {
+        File.Move(from, to, overwrite: true);
+        return 0;
+    });
+
     /// <summary>Lets two folders trade names in one step that no crash can split; false where that cannot be done.</summary>
     public bool TryExchange(string a, string b) => CanExchange && Guard("exchange", b, () =>
     {

@@ -139,15 +139,19 @@ public sealed class CausalModel : IDisposable
     /// A tied head is a copy of its own then.</summary>
     public OuterWeights LoadOuter(bool untie = false) => ReadOuter(untie, forForward: false);
 
+    /// <summary>Frees all weights, which are read anew when they are asked for: another model may need the memory.</summary>
+    public void Evict()
+    {
+        outer?.Dispose();
+        outer = null;
+        Array.ForEach(resident, layer => layer?.Dispose());
+        Array.Clear(resident);
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
-        outer?.Dispose();
-        foreach (LayerWeights? layer in resident)
-        {
-            layer?.Dispose();
-        }
-
+        Evict();
         if (cut is null)
         {
             Checkpoint.Dispose();

@@ -49,6 +49,9 @@ public sealed class GradientPass(Session session, CausalModel model, DType dtype
     private readonly IBackend backend = session.Backend;
     private readonly Forward forward = new(session.Backend, model.Spec, dtype);
 
+    /// <summary>What to do about a loss that is not finite.</summary>
+    public string Advice { get; init; } = "look at the checkpoint";
+
     /// <summary>
     /// Adds the gradients of the mean loss over all targets, and returns the sum of the losses of each sequence's targets, in nats.
     /// </summary>
@@ -90,6 +93,10 @@ public sealed class GradientPass(Session session, CausalModel model, DType dtype
             }
         }
     }
+
+    /// <summary>Bytes of the residuals that one token keeps while a pass goes on: in front of every layer from <paramref name="firstLayer"/> on, and behind the last.</summary>
+    public static long ResidualBytesPerToken(ModelSpec spec, DType dtype, int firstLayer = 0) =>
+        (spec.Layers.Skip(firstLayer).Sum(s => (long)s.AttentionInput) + spec.HeadWidth) * dtype.Size();
 
     /// <inheritdoc/>
     public void Dispose() => forward.Dispose();
@@ -169,7 +176,7 @@ public sealed class GradientPass(Session session, CausalModel model, DType dtype
             sums[n / length] += losses[n];
         }
 
-        return sums.All(double.IsFinite) ? sums : throw NotFinite(s);
+        return sums.All(double.IsFinite) ? sums : throw new LossAutopsy(backend, model, forward, Advice).Of(s.Batch);
     }
 
     private void BackwardAll(Backward backward, Stream[] streams, IGradientSink sink)
@@ -240,47 +247,6 @@ public sealed class GradientPass(Session session, CausalModel model, DType dtype
             act.Dispose();
             throw;
         }
-    }
-
-    /// <summary>Names the first layer, and the op in it, that made the loss infinite or NaN.</summary>
-    private EngineException NotFinite(Stream s)
-    {
-        for (int l = 0; l < s.Inputs.Length; l++)
-        {
-            if (s.Inputs[l] is null || backend.AllFinite(l + 1 < s.Inputs.Length ? s.Inputs[l + 1]! : s.Signal!))
-            {
-                continue;
-            }
-
-            LayerWeights layer = model.Layer(l);
-            using LayerActivations act = s.Kept[l] ?? Recompute(layer, l, s);
-            s.Kept[l] = null;
-            string op = "the output projection of the last";
-            for (int i = layer.Stations.Count - 1; i >= 0; i--)
-            {
-                op = FirstNotFinite(act.Stations[i]) is { } found ? $"{found} of the {(layer.Stations[i].Qkv is null ? "MLP" : "attention")}" : op;
-            }
-
-            model.Release(layer);
-            return new EngineException("NE10008", $"the loss is not finite: layer {l} produced NaN or infinity, first in {op} block")
-            {
-                File = model.Checkpoint.Folder,
-                Key = $"layer {l}",
-                Hint = "the weights are finite, so an activation overflowed: lower the learning rate, or look at the checkpoint",
-            };
-        }
-
-        return new EngineException("NE10007", "the loss is not finite: the head produced NaN or infinity") { File = model.Checkpoint.Folder, Key = "head" };
-    }
-
-    private string? FirstNotFinite(StationActivations a)
-    {
-        (string Op, Tensor? Value)[] made =
-        [
-            ("the residual in front", a.Input), ("the norm", a.Normed), ("the q, k, v projection", a.Qkv), ("attention's result", a.Attended),
-            ("the input projection", a.MlpHidden), ("the activation", a.MlpActivated),
-        ];
-        return Array.Find(made, m => m.Value is not null && !backend.AllFinite(m.Value)).Op;
     }
 
     /// <summary>A batch on its way through the layers and back.</summary>

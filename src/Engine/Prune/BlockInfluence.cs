@@ -118,6 +118,6 @@ public sealed class BlockInfluence(Session session, CausalModel model)
             yy += (double)y[i] * y[i];
         }
 
-        return xy / Math.Sqrt(xx * yy);
+        return xx == 0 && yy == 0 ? 1 : xy / Math.Sqrt(xx * yy); // what is zero in front and behind was not turned
     }
 }

@@ -33,13 +33,17 @@ public sealed class KeptGradients(IBackend backend) : IDisposable
         }
     }
 
-    /// <summary>Drops the gradients of maps that were cut: the reference makes new tensors of what is left, without a gradient.</summary>
-    public void Drop(Group cut)
+    /// <summary>Drops the gradients of the maps of <paramref name="current"/> that <paramref name="cut"/> is cut out of: the reference makes new tensors of
+    /// what is left, without a gradient.</summary>
+    public void Drop(ModelSpec current, Group cut)
     {
-        LinearSlot[] slots = cut.Kind == StructureKind.Channels ? [LinearSlot.MlpIn, LinearSlot.MlpDown] : [LinearSlot.Qkv, LinearSlot.AttnOut];
-        foreach (LinearSlot slot in slots)
+        foreach (IGrouping<int, Member> layer in cut.Members.Where(m => m.Layer >= 0).GroupBy(m => m.Layer))
         {
-            Take(cut.Layer, slot)?.Dispose();
+            HashSet<Role> roles = [.. layer.Select(m => m.Role)];
+            foreach (LinearLayout map in current.Stations(layer.Key).SelectMany(s => s.Maps).Where(map => map.Parts.Any(p => roles.Contains(p.Role))))
+            {
+                Take(layer.Key, map.Slot)?.Dispose();
+            }
         }
     }
 

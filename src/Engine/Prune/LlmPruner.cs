@@ -21,14 +21,24 @@ public sealed class LlmPruner(Session session, CausalModel model, PruneSchedule 
     /// <summary>Called with the scores of every step and what they led to.</summary>
     public Action<IReadOnlyList<ScoredGroup>, PrunePlan>? OnStep { get; init; }
 
-    /// <summary>Decides what to cut in <paramref name="iterations"/> steps; <paramref name="calibration"/> is read where gradients are needed.</summary>
+    /// <summary>Decides what to cut in <paramref name="iterations"/> steps; <paramref name="calibration"/> is read where gradients are needed. Error: NE7004 it is more than memory holds.</summary>
     public PrunePlan Run(TokenWindows? calibration, int iterations)
     {
         var plan = new PrunePlan(model.Spec, []);
         using KeptGradients? kept = importance is { Compat: true, NeedsGradients: true } && iterations > 1 ? new KeptGradients(session.Backend) : null;
+        if (importance.NeedsGradients)
+        {
+            CheckMemory(calibration!);
+        }
+
         session.Phase("prune", iterations);
         for (int step = 1; step <= iterations; step++)
         {
+            if (plan.Groups.Count > 0)
+            {
+                model.Evict(); // the memory is for what is left of it
+            }
+
             using CausalModel? cut = plan.Groups.Count > 0 ? model.Cut(plan) : null;
             CausalModel current = cut ?? model;
             IReadOnlyList<Group> groups = schedule.Groups(current.Spec);
@@ -37,7 +47,7 @@ public sealed class LlmPruner(Session session, CausalModel model, PruneSchedule 
             OnStep?.Invoke(scores, chosen);
             foreach (Group group in groups.Where(g => chosen.Groups.Any(c => c.Kind == g.Kind && c.Layer == g.Layer)))
             {
-                kept?.Drop(group);
+                kept?.Drop(current.Spec, group);
             }
 
             plan = plan.Then(chosen);
@@ -98,6 +108,23 @@ public sealed class LlmPruner(Session session, CausalModel model, PruneSchedule 
         }
 
         IReadOnlyList<ScoredGroup> With(IReadOnlyList<LabelledBatch> batches) => new GroupScorer(session, current, importance, groups, kept).Score(batches);
+    }
+
+    /// <summary>A gradient is complete once all examples have passed its layer, so all of them keep their residuals at the same time.</summary>
+    private void CheckMemory(TokenWindows calibration)
+    {
+        int first = Math.Max(0, schedule.Groups(model.Spec).Min(g => g.Layer));
+        long bytes = calibration.Ids.LongLength * GradientPass.ResidualBytesPerToken(model.Spec, model.DType, first), memory = session.Backend.MemoryBytes;
+        if (bytes > memory)
+        {
+            throw new EngineException("NE7004", "out of memory for the residual streams of the calibration text")
+            {
+                Key = "--samples, --seqlen",
+                Found = $"{bytes} bytes for {calibration.Rows} windows of {calibration.Width} tokens",
+                Expected = $"at most {memory} bytes",
+                Hint = "use fewer windows or shorter ones",
+            };
+        }
     }
 }
 

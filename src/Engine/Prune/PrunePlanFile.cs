@@ -10,18 +10,11 @@ public static class PrunePlanFile
 {
     private const int Schema = 1;
 
-    /// <summary>Writes <paramref name="plan"/> to <paramref name="path"/>, replacing what is there. Errors: NE5010, NE6002.</summary>
-    public static void Write(string path, PrunePlan plan)
-    {
-        try
-        {
-            File.WriteAllBytes(path, ToJson(plan));
-        }
-        catch (Exception e) when (Errors.IsIo(e))
-        {
-            throw Errors.Writing(path, e);
-        }
-    }
+    /// <summary>Throws what writing <paramref name="path"/> would throw, before the plan is known.</summary>
+    public static void Check(string path, bool overwrite) => OutputFile.Check(path, overwrite);
+
+    /// <summary>Writes <paramref name="plan"/> to <paramref name="path"/>, whole or not at all. Errors: NE11006 it exists, NE5010, NE6002.</summary>
+    public static void Write(string path, PrunePlan plan, bool overwrite = false) => OutputFile.Write(path, overwrite, ToJson(plan));
 
     /// <summary>Reads a plan for <paramref name="dense"/>.</summary>
     /// <exception cref="EngineException">NE305x, NE3061: it is broken; NE3062: it is for another model; NE4060: the model is sliced and the plan

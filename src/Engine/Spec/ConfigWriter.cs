@@ -11,8 +11,8 @@ public static class ConfigWriter
     /// <summary>Lists with one entry per layer that newer transformers writes.</summary>
     private static readonly string[] LayerLists = ["layer_types", "mlp_layer_types", "no_rope_layers"];
 
-    /// <summary>True when the fields of the family say everything about <paramref name="spec"/>, so that stock transformers loads it.</summary>
-    public static bool IsStock(ModelSpec spec) => !spec.Shortcuts && HasOneShape(spec);
+    /// <summary>Why stock transformers does not load <paramref name="spec"/>; null when the fields of the family say everything about it.</summary>
+    public static string? WhyNotStock(ModelSpec spec) => spec.Shortcuts ? "there are matrices on the residual" : WhyNotOneShape(spec);
 
     /// <summary>The bytes of config.json for <paramref name="spec"/>.</summary>
     /// <param name="modelFolder">the original, for every field that stays</param>
@@ -45,10 +45,10 @@ public static class ConfigWriter
         }
 
         config.Remove(CompressedConfig.Key);
-        if (!IsStock(spec))
+        if (WhyNotStock(spec) is not null)
         {
             string?[] methods = [.. (original.Object(CompressedConfig.Key)?.Text("method")?.Split(',') ?? []).Append(method).OfType<string>().Distinct()];
-            config[CompressedConfig.Key] = CompressedConfig.Write(spec, methods.Length == 0 ? null : string.Join(',', methods), allWidths: !HasOneShape(spec));
+            config[CompressedConfig.Key] = CompressedConfig.Write(spec, methods.Length == 0 ? null : string.Join(',', methods), allWidths: WhyNotOneShape(spec) is not null);
         }
 
         return Encoding.UTF8.GetBytes(config.ToJsonString(new System.Text.Json.JsonSerializerOptions(System.Text.Json.JsonSerializerDefaults.General)
@@ -58,12 +58,13 @@ public static class ConfigWriter
         }) + "\n");
     }
 
-    /// <summary>Heads and MLP width are the same in all layers, and the family has fields for them.</summary>
-    private static bool HasOneShape(ModelSpec spec)
+    /// <summary>Null when heads and MLP width are the same in all layers, and the family has fields for them.</summary>
+    private static string? WhyNotOneShape(ModelSpec spec)
     {
         LayerShape first = spec.Layers[0];
-        return spec.Layers.All(s => (s.Heads, s.KvHeads, s.HeadDim, s.Ffn) == (first.Heads, first.KvHeads, first.HeadDim, first.Ffn))
-            && (first.QueryWidth == spec.Hidden || Families.Of(spec).ReadsHeadDim);
+        return spec.Layers.Any(s => (s.Heads, s.KvHeads, s.HeadDim, s.Ffn) != (first.Heads, first.KvHeads, first.HeadDim, first.Ffn)) ? "layers differ in shape"
+            : first.QueryWidth != spec.Hidden && !Families.Of(spec).ReadsHeadDim ? $"{spec.ModelType} models have no field for the width of a head"
+            : null;
     }
 
     /// <summary>The widths. Where layers differ, heads and MLP width stay the original's and the block has the layers' own.</summary>
@@ -74,7 +75,7 @@ public static class ConfigWriter
         Put("num_hidden_layers", spec.Layers.Count);
         Put("hidden_size", spec.Hidden);
         Put("word_embed_proj_dim", spec.Hidden, implied: spec.Hidden);
-        if (HasOneShape(spec))
+        if (WhyNotOneShape(spec) is null)
         {
             heads = first.Heads;
             Put("num_attention_heads", heads);

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using NativeEngine.Checkpoints;
@@ -17,19 +18,21 @@ public sealed class RunIdentity
     /// <summary>Name and value of every fact.</summary>
     public IReadOnlyDictionary<string, string> Facts { get; }
 
-    /// <summary>The identity of a run of <paramref name="options"/>; of the model as <see cref="ModelFingerprint"/> sees it. Errors: NE5002, NE5004.</summary>
+    /// <summary>The identity of a run of <paramref name="options"/> on <paramref name="device"/>; of the model as <see cref="ModelFingerprint"/> sees it. Errors: NE5002, NE5004.</summary>
     /// <param name="options">its options</param>
+    /// <param name="device">its device, such as "cpu": another one adds up in another order</param>
     /// <param name="weights">the weights of the model</param>
     /// <param name="dtype">what the model computes in</param>
     /// <param name="train">the training set</param>
     /// <param name="eval">the held-out set</param>
     public static RunIdentity Of(
-        TuneOptions options, Checkpoint weights, DType dtype, IReadOnlyList<TrainingExample> train, IReadOnlyList<TrainingExample> eval)
+        TuneOptions options, string device, Checkpoint weights, DType dtype, IReadOnlyList<TrainingExample> train, IReadOnlyList<TrainingExample> eval)
     {
         Dictionary<string, string> facts = new()
         {
             ["engine version"] = typeof(RunIdentity).Assembly.GetName().Version!.ToString(3),
             ["type"] = $"{dtype}",
+            ["device"] = Device(device),
             ["AdamW"] = FormattableString.Invariant($"{options.Beta1}, {options.Beta2}, {options.Epsilon}"), // no options of the command line
         };
         foreach ((string name, JsonNode? value) in EffectiveOptions.Of(options))
@@ -64,6 +67,9 @@ public sealed class RunIdentity
             .Where(fact => fact.Before != fact.Now)
             .Select(fact => $"{fact.Name}: {fact.Before} before, {fact.Now} now"),
     ];
+
+    /// <summary>The width of the host's vectors decides in what order it adds up.</summary>
+    private static string Device(string name) => name != "cpu" ? name : Vector512.IsHardwareAccelerated ? "cpu, 512 bits" : Vector256.IsHardwareAccelerated ? "cpu, 256 bits" : "cpu, 128 bits";
 
     private static string Hash(params ReadOnlySpan<IReadOnlyList<TrainingExample>> sets)
     {

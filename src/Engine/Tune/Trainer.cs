@@ -28,7 +28,7 @@ public sealed class Trainer : IDisposable
     {
         (this.session, this.model, this.options, this.state) = (session, model, options, state);
         gradients = state.Adapters.ZerosAlike();
-        pass = new GradientPass(session, model, model.DType, long.MaxValue);
+        pass = new GradientPass(session, model, model.DType, long.MaxValue) { Advice = "lower the learning rate, or look at the checkpoint" };
         forward = new Forward(session.Backend, model.Spec, model.DType);
         state.Adapters.AttachTo(model, gradients);
         if (model.DType == DType.F16)
@@ -83,8 +83,7 @@ public sealed class Trainer : IDisposable
         (int Index, int FirstRow, MicroBatch Part)[] parts = [.. batch.Index().SelectMany(b => b.Item.Parts(rows).Select(p => (b.Index, p.FirstRow, p.Part)))];
         double loss = 0;
 
-        // A model that is read layer by layer is read once per step: all micro-batches pass through a layer before the next is read.
-        foreach ((int Index, int FirstRow, MicroBatch Part)[] group in parts.Chunk(model.IsResident ? 1 : parts.Length))
+        foreach ((int Index, int FirstRow, MicroBatch Part)[] group in parts.Chunk(Together([.. parts.Select(p => p.Part)])))
         {
             LabelledBatch[] labelled = [.. group.Select(p => Labelled(p.Part, DropoutKey(p.Index), p.FirstRow))];
             try
@@ -153,6 +152,16 @@ public sealed class Trainer : IDisposable
             forward.TokenLogProbs(logProbs, model.Outer, behind, batch.Targets);
             return -System.Numerics.Tensors.TensorPrimitives.Sum<double>(session.Backend.Download<double>(logProbs));
         }
+    }
+
+    /// <summary>
+    /// Micro-batches of one pass. A model that is read layer by layer is read for every pass, so they are as many as can keep their residuals in
+    /// front of all layers.
+    /// </summary>
+    private int Together(IReadOnlyList<MicroBatch> batches)
+    {
+        long residuals = batches.Max(b => (long)b.Ids.Length) * GradientPass.ResidualBytesPerToken(model.Spec, model.DType);
+        return model.IsResident ? 1 : (int)Math.Clamp(session.ResidualMemory / residuals, 1, batches.Count);
     }
 
     private void Update(double learningRate, double lossScale)

@@ -86,7 +86,7 @@ public sealed class TuneCheckpoints
                 writer.Write(session.Backend, name, value);
             }
 
-            SavedState saved = new(1, identity.Facts, state.Losses, state.Evaluations, state.LossScale);
+            SavedState saved = new(identity.Facts, state.Losses, state.Evaluations, state.LossScale);
             writer.AddFile(StateFile, JsonSerializer.SerializeToUtf8Bytes(saved, TuneJson.Default.SavedState));
             writer.Commit([]);
         }
@@ -196,7 +196,7 @@ public sealed class TuneCheckpoints
 
 /// <summary>state.json of a saved state.</summary>
 internal sealed record SavedState(
-    int Schema, IReadOnlyDictionary<string, string> Identity, IReadOnlyList<double> Losses, IReadOnlyList<Evaluation> Evaluations, LossScale? LossScale = null);
+    IReadOnlyDictionary<string, string> Identity, IReadOnlyList<double> Losses, IReadOnlyList<Evaluation> Evaluations, LossScale? LossScale = null);
 
 /// <summary>JSON of saved states, no reflection.</summary>
 [JsonSourceGenerationOptions(

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text;
 using NativeEngine.Checkpoints;
 using NativeEngine.Kernels;
@@ -174,7 +173,7 @@ public sealed class SafetensorsRuleTests : IDisposable
     }
 
     [Fact]
-    public void A_header_of_ten_megabytes_is_parsed_quickly_and_in_little_memory()
+    public void A_header_of_ten_megabytes_takes_little_memory()
     {
         var text = new StringBuilder("{");
         for (int i = 0; i < 100_000; i++)
@@ -186,12 +185,9 @@ public sealed class SafetensorsRuleTests : IDisposable
         string path = folder.Write("x.safetensors", RawFile.Make(header, 200_000));
 
         long before = GC.GetAllocatedBytesForCurrentThread();
-        long start = Stopwatch.GetTimestamp();
         using SafetensorsFile file = SafetensorsFile.Open(path);
-        TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
 
         Assert.Equal(100_000, file.Tensors.Count);
-        Assert.InRange(elapsed.TotalSeconds, 0, 2);
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 10L * header.Length);
     }
 

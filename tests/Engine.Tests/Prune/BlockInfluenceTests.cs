@@ -42,6 +42,16 @@ public sealed class BlockInfluenceTests
         Assert.Equal(whole, Measure("tiny-llama3", windows, batch: 1, weightMemory: 0));
     }
 
+    [Fact]
+    public void A_token_without_a_signal_is_not_turned()
+    {
+        using var model = new TemporaryModel("llama-mha", (name, w) => w[..(name == "model.embed_tokens.weight" ? 64 : 0)].Clear());
+        using var session = new Session("cpu", threads: 1);
+        using CausalModel opened = CausalModel.Open(session.Backend, model.Folder);
+        Assert.Equal(64, opened.Spec.Hidden);
+        Assert.Equal([0.0, 0.0], new BlockInfluence(session, opened).Measure(new TokenWindows([0, 0], null, 2, 1), batch: 2));
+    }
+
     [SkippableFact]
     public void Only_padding_is_refused() => Assert.Equal(
         "NE3179", Assert.Throws<EngineException>(() => Measure("tiny-llama3", new TokenWindows(Ids, new int[Ids.Length], 4, 24), batch: 1)).Code);

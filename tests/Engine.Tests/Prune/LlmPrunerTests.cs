@@ -1,4 +1,5 @@
 using System.Text.Json;
+using NativeEngine.Checkpoints;
 using NativeEngine.Prune;
 using static NativeEngine.Tests.PruneGolden;
 
@@ -136,5 +137,25 @@ public sealed class LlmPrunerTests
         kept.Prune(PruneRun.Variant("taylor.param_mix.sum"), 0.25);
         recomputed.Prune(PruneRun.Variant("taylor.param_mix.sum"), 0.25);
         Assert.Equal(kept.Steps[0].Scores.Select(g => g.OfRoot), recomputed.Steps[0].Scores.Select(g => g.OfRoot));
+    }
+
+    [SkippableFact]
+    public void Calibration_that_memory_does_not_hold_is_refused_before_any_work()
+    {
+        using var run = new PruneRun("tiny-llama");
+        long tokens = run.MemoryBytes / (4 * 256 * sizeof(float)); // in front of layers 1, 2 and 3, and behind
+        var windows = new TokenWindows(new int[tokens / 512 * 512 + 512], null, (int)(tokens / 512) + 1, 512);
+        Assert.Equal("NE7004", Assert.Throws<EngineException>(() => run.Prune(PruneRun.Variant("taylor.param_first.sum"), 0.25, calibration: windows)).Code);
+    }
+
+    [SkippableFact]
+    public void Where_the_loss_became_infinite_is_found_below_the_scored_layers_too()
+    {
+        using var run = new PruneRun("tiny-llama");
+        run.Model.Layer(0).Stations[1].Norm.Gain!.AsSpan<float>().Fill(3e38f);
+        EngineException e = Assert.Throws<EngineException>(() => run.Prune(PruneRun.Variant("taylor.param_first.sum"), 0.25));
+        Assert.Equal(("NE10008", "layer 0"), (e.Code, e.Key));
+        Assert.Contains("the norm of the MLP block", e.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("learning rate", e.Hint, StringComparison.Ordinal);
     }
 }

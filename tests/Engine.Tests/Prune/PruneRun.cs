@@ -25,6 +25,8 @@ internal sealed class PruneRun : IDisposable
 
     public CausalModel Model { get; }
 
+    public long MemoryBytes => session.Backend.MemoryBytes;
+
     public LayerRange Middle => new(1, Model.Spec.Layers.Count - 2);
 
     /// <summary>Scores and choice of every step.</summary>
@@ -41,7 +43,7 @@ internal sealed class PruneRun : IDisposable
 
     /// <summary>Prunes and returns the plan in the numbers of the dense model; <see cref="Steps"/> holds how it came to be.</summary>
     public PrunePlan Prune(
-        Importance importance, double ratio, int steps = 1, Ranking ranking = Ranking.Local, PruneScope scope = PruneScope.Block, bool attention = true)
+        Importance importance, double ratio, int steps = 1, Ranking ranking = Ranking.Local, PruneScope scope = PruneScope.Block, bool attention = true, TokenWindows? calibration = null)
     {
         Steps.Clear();
         var schedule = scope == PruneScope.Block
@@ -49,7 +51,7 @@ internal sealed class PruneRun : IDisposable
             : new PruneSchedule(Model.Spec, scope);
         var selection = new Selection(schedule, schedule.Ratio(ratio), ranking);
         var pruner = new LlmPruner(session, Model, schedule, selection, importance) { OnStep = (scores, chosen) => Steps.Add((scores, chosen)) };
-        return pruner.Run(Golden.Tensors("llmpruner", "tokens", tokens + ".safetensors").Windows("examples"), steps);
+        return pruner.Run(calibration ?? Golden.Tensors("llmpruner", "tokens", tokens + ".safetensors").Windows("examples"), steps);
     }
 
     /// <summary>Parameters of what a plan leaves, and its perplexity on the first windows of WikiText-2 and PTB as the reference measures it.</summary>

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using NativeEngine.Kernels;
+using NativeEngine.Kernels.Cpu;
 using NativeEngine.Model;
 using NativeEngine.Prune;
 using NativeEngine.Spec;
@@ -120,6 +121,28 @@ public sealed class PruneVerbTests : IDisposable
         Assert.Equal("NE4061", Assert.Throws<EngineException>(() => Verbs.Prune(session, Options("other") with { Scope = PruneScope.Channel, Taylor = TaylorOrder.ParamMix })).Code);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Residual_columns_go_in_steps(bool compat)
+    {
+        PruneOptions options = Options(null) with { Plan = folder["plan.json"], Scope = PruneScope.Channel, Ratio = 0.25, Iterations = 2, Compat = compat, Tokenizer = TokenizerChoice.Auto };
+        Assert.Equal(64, Assert.Single(Verbs.Prune(session, options).Groups).Pruned.Count);
+    }
+
+    [Fact]
+    public void Weights_are_in_memory_once()
+    {
+        var memory = new MemoryAtPhases();
+        using Session watched = new("cpu", threads: 1, reporter: memory);
+        memory.Backend = (CpuBackend)watched.Backend;
+        long weights = Verbs.Inspect(watched, Sample).WeightBytes;
+        Verbs.Prune(watched, new PruneOptions(Sample) { Output = folder["out"], Importance = ImportanceKind.L1, Iterations = 3, Eval = new TextSource(folder.Write("eval.txt", "The history of the city begins with the river.")), EvalSeqLen = 8 });
+        Assert.InRange(watched.Backend.PeakBytes, weights, 1.2 * weights);
+        Assert.InRange(memory.Live["write"], 0, weights / 10);
+        Assert.InRange(memory.Live["perplexity"], 0, weights / 10); // of the pruned model, which is read next
+    }
+
     [Fact]
     public void Impossible_wishes_are_refused_before_any_work()
     {
@@ -138,10 +161,79 @@ public sealed class PruneVerbTests : IDisposable
     public void A_model_that_is_read_layer_by_layer_gives_the_same_plan()
     {
         using var streaming = new Session("cpu", threads: 1) { WeightMemory = 0, ActivationMemory = 0 };
-        PruneOptions options = Options(null) with { Plan = folder["plan.json"], Taylor = TaylorOrder.ParamMix, Iterations = 2 };
+        PruneOptions options = Options(null) with { Plan = folder["plan.json"], Taylor = TaylorOrder.ParamMix, Iterations = 2, Overwrite = true };
         PruneResult resident = Verbs.Prune(session, options), streamed = Verbs.Prune(streaming, options);
         Assert.Equal(resident.Groups.SelectMany(g => g.Pruned), streamed.Groups.SelectMany(g => g.Pruned));
     }
 
+    [Fact]
+    public void Options_that_contradict_each_other_are_refused()
+    {
+        PruneOptions options = Options("out"), plan = Options(null) with { Plan = folder["plan.json"] };
+        PruneOptions[] contradictions =
+        [
+            Options(null), options with { Plan = folder["plan.json"] }, plan with { ApplyPlan = "p" }, plan with { Eval = Text },
+            options with { KeepLayers = 2 }, options with { Scope = PruneScope.Layer, KeepLayers = 2, TargetParameters = new ParameterTarget(0.5) },
+            options with { ApplyPlan = "p", TargetParameters = new ParameterTarget(0.5) }, options with { Scope = PruneScope.Layer, KeepLayers = 2, Iterations = 2 },
+        ];
+        Assert.All(contradictions, o => Assert.Equal("NE2051", Assert.Throws<EngineException>(() => Verbs.Prune(session, o)).Code));
+        PruneOptions[] outOfRange = [options with { Samples = 0 }, options with { SeqLen = 0 }, options with { Iterations = 0 }, options with { Round = 0 }, options with { EvalSeqLen = -1 }];
+        Assert.All(outOfRange, o => Assert.Equal("NE2050", Assert.Throws<EngineException>(() => Verbs.Prune(session, o)).Code));
+        Assert.Equal("NE2050", Assert.Throws<EngineException>(() => Verbs.Groups(session, new GroupsOptions(Sample, PruneScope.Layer))).Code);
+        Assert.Empty(folder.Contents);
+    }
+
+    [Fact]
+    public void A_plan_that_cannot_be_written_is_refused_before_any_work()
+    {
+        Assert.Equal("NE5010", Refused(folder["no/plan.json"]));
+        Assert.Equal("NE11006", Refused(folder.Folder("folder")));
+        string mine = folder.Write("mine.json", "mine");
+        Assert.Equal("NE11006", Refused(mine));
+        Assert.Equal("mine", File.ReadAllText(mine));
+        Verbs.Prune(session, Options(null) with { Plan = mine, Overwrite = true });
+        Assert.StartsWith("{", File.ReadAllText(mine), StringComparison.Ordinal);
+        Assert.Equal(["folder", "mine.json"], folder.Contents);
+
+        string Refused(string plan)
+        {
+            using Session fresh = new("cpu", threads: 1);
+            string code = Assert.Throws<EngineException>(() => Verbs.Prune(fresh, Options(null) with { Plan = plan })).Code;
+            Assert.Empty(fresh.Phases);
+            return code;
+        }
+    }
+
+    [SkippableFact]
+    public void Why_stock_transformers_does_not_load_the_output_is_said()
+    {
+        PruneOptions alike = new(Golden.Model("tiny-opt")) { Output = folder["alike"], Importance = ImportanceKind.L1, AttentionLayers = new LayerRange(0, SpecReader.Read(Golden.Model("tiny-opt")).Layers.Count - 1), MlpLayers = LayerRange.None };
+        Assert.Equal("opt models have no field for the width of a head", Verbs.Prune(session, alike).WhyNotStock);
+        Assert.Equal("layers differ in shape", Verbs.Prune(session, new PruneOptions(Sample) { Output = folder["differ"], Importance = ImportanceKind.L1 }).WhyNotStock);
+    }
+
+    [Fact]
+    public void What_applies_a_plan_does_not_claim_to_have_decided()
+    {
+        Verbs.Prune(session, Options(null) with { Plan = folder["plan.json"] });
+        Verbs.Prune(session, new PruneOptions(Sample) { Output = folder["out"], ApplyPlan = folder["plan.json"] });
+        JsonNode configuration = JsonNode.Parse(File.ReadAllBytes(folder["out/nativeengine.manifest.json"]))!["configuration"]!;
+        Assert.Equal(["command", "model", "out", "apply_plan", "eval_seqlen", "overwrite"], configuration.AsObject().Select(field => field.Key));
+    }
+
     private PruneOptions Options(string? output) => new(Sample) { Output = output is null ? null : folder[output], Calibration = Text };
+
+    /// <summary>Bytes that tensors owned when a phase last began.</summary>
+    private sealed class MemoryAtPhases : IReporter
+    {
+        public CpuBackend? Backend { get; set; }
+
+        public Dictionary<string, long> Live { get; } = [];
+
+        public void Phase(string name, long total) => Live[name] = Backend!.LiveBytes;
+
+        public void Step(long done, string? detail = null) { }
+
+        public void Notice(string message) { }
+    }
 }

@@ -47,6 +47,14 @@ public sealed class RunIdentityTests : IDisposable
     }
 
     [Fact]
+    public void Another_device_is_another_run()
+    {
+        using Checkpoint weights = Checkpoint.Open(options.Model);
+        RunIdentity before = RunIdentity.Of(options, "cuda:0", weights, DType.F32, [], []), now = RunIdentity.Of(options, "cpu", weights, DType.F32, [], []);
+        Assert.StartsWith("device: cuda:0 before, cpu, ", Assert.Single(now.Differences(before)), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Inputs_are_compared_by_content()
     {
         RunIdentity before = Of(options);
@@ -79,6 +87,6 @@ public sealed class RunIdentityTests : IDisposable
     private static RunIdentity Of(TuneOptions options, DType dtype, params TrainingExample[] train)
     {
         using Checkpoint weights = Checkpoint.Open(options.Model);
-        return RunIdentity.Of(options, weights, dtype, train, []);
+        return RunIdentity.Of(options, "cpu", weights, dtype, train, []);
     }
 }

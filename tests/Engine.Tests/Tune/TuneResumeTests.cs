@@ -29,6 +29,14 @@ public sealed class TuneResumeTests : IDisposable
     }
 
     [Fact]
+    public void Stopped_behind_its_last_step()
+    {
+        (TuneResult whole, byte[] adapter) = run.Run("whole");
+        run.Stop("stopped", 7, "measuring");
+        AssertGoesOn(whole, adapter);
+    }
+
+    [Fact]
     public void Stopped_before_its_first_step()
     {
         using CancellationTokenSource source = new();
@@ -112,6 +120,7 @@ public sealed class TuneResumeTests : IDisposable
         Assert.Equal(whole.Loss, resumed.Loss);
         Assert.Equal(whole.Evaluations, resumed.Evaluations);
         Assert.Equal(adapter, bytes);
+        Assert.True(double.IsFinite(resumed.TokensPerSecond));
         Assert.All(Directory.GetFiles(run["whole"], "adapter*").Append(run["whole/loss.svg"]), path => Assert.Equal(File.ReadAllBytes(path), File.ReadAllBytes(Path.Combine(run["stopped"], Path.GetFileName(path)))));
         Assert.False(Directory.Exists(run["stopped.tune"]));
     }

@@ -38,11 +38,19 @@ internal sealed class TuneRun : IDisposable
 
     /// <summary>Runs to the end; returns what it says and the adapter that it wrote.</summary>
     public (TuneResult Result, byte[] Adapter) Run(
-        string output, bool resume = false, int threads = 2, long? weightMemory = null, long? activationMemory = null, IReporter? reporter = null, CancellationToken cancel = default)
+        string output, bool resume = false, int threads = 2, long? weightMemory = null, long? activationMemory = null, long? residualMemory = null, IReporter? reporter = null, CancellationToken cancel = default)
     {
-        using Session session = new("cpu", threads: threads, reporter: reporter, cancel: cancel) { WeightMemory = weightMemory ?? long.MaxValue, ActivationMemory = activationMemory ?? long.MaxValue };
+        using Session session = new("cpu", threads: threads, reporter: reporter, cancel: cancel) { WeightMemory = weightMemory ?? long.MaxValue, ActivationMemory = activationMemory ?? long.MaxValue, ResidualMemory = residualMemory ?? long.MaxValue };
         TuneResult result = Verbs.Tune(session, Options with { Output = folder[output], Resume = resume });
         return (result, File.ReadAllBytes(folder[output + "/adapter_model.safetensors"]));
+    }
+
+    /// <summary>The most memory that a run takes whose weights are streamed and whose activations are made again.</summary>
+    public long PeakBytes(long residualMemory)
+    {
+        using Session session = new("cpu", threads: 1) { WeightMemory = 0, ActivationMemory = 0, ResidualMemory = residualMemory };
+        Verbs.Tune(session, Options with { Output = folder[$"residuals of {residualMemory}"] });
+        return session.Backend.PeakBytes;
     }
 
     /// <summary>Runs, or goes on, until behind <paramref name="step"/> the reporter hears something that begins with <paramref name="detail"/>.</summary>

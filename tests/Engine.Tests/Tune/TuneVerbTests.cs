@@ -120,6 +120,22 @@ public sealed class TuneVerbTests : IDisposable
     }
 
     [Fact]
+    public void Options_out_of_range_or_against_each_other_are_refused()
+    {
+        TuneOptions options = Short(Sample, folder["adapter"]), heldOut = options with { EvalSamples = 1 };
+        TuneOptions[] contradictions = [heldOut with { EvalData = Text }, options with { Patience = 1 }, options with { TrainOnInputs = true }];
+        Assert.All(contradictions, o => Assert.Equal("NE2051", Code(() => Verbs.Tune(session, o))));
+        TuneOptions[] outOfRange =
+        [
+            heldOut with { EvalEvery = 0 }, heldOut with { Patience = 0 }, options with { EvalSamples = 0 }, options with { Rank = 0 }, options with { Batch = 0 },
+            options with { MicroBatch = 0 }, options with { Steps = 0 }, options with { Epochs = 0 }, options with { Cutoff = 1 }, options with { Warmup = -1 },
+            options with { Alpha = 0 }, options with { Dropout = 1 }, options with { LearningRate = double.NaN }, options with { WeightDecay = -1 }, options with { Clip = double.NaN },
+        ];
+        Assert.All(outOfRange, o => Assert.Equal("NE2050", Code(() => Verbs.Tune(session, o))));
+        Assert.Empty(folder.Contents);
+    }
+
+    [Fact]
     public void What_a_verb_reads_it_does_not_replace()
     {
         Verbs.Tune(session, Short(Sample, folder["adapter"]));
