@@ -76,17 +76,22 @@ public sealed class ModelTests
     {
         IBackend device = Device.Open();
         using var cpu = new CpuBackend();
-        double[] expected = LogProbs(cpu, folder, mask, weightMemory), actual = LogProbs(device, folder, mask, weightMemory);
+        double[] expected = Of(cpu), actual = Of(device);
         Assert.All(expected.Zip(actual), pair => Assert.InRange(Math.Abs(pair.First - pair.Second), 0, Tolerances.LogProb));
         Assert.Contains(expected, v => v != 0);
         Device.CheckReport(folder);
+
+        double[] Of(IBackend backend)
+        {
+            using CausalModel model = CausalModel.Open(backend, folder, DType.F32, weightMemory);
+            return LogProbs(model, backend, Tokens.Random(model.Spec.Vocab, 2), mask);
+        }
     }
 
-    private static double[] LogProbs(IBackend backend, string folder, int[]? mask, long weightMemory)
+    /// <summary>The log-probability of every token but the first of each window; 0 behind the last and where the mask is 0.</summary>
+    internal static double[] LogProbs(CausalModel model, IBackend backend, TokenWindows windows, int[]? mask = null)
     {
-        using CausalModel model = CausalModel.Open(backend, folder, DType.F32, weightMemory);
-        using var forward = new Forward(backend, model.Spec, DType.F32);
-        TokenWindows windows = Tokens.Random(model.Spec.Vocab, 2);
+        using var forward = new Forward(backend, model.Spec, model.DType);
         using var batch = new TokenBatch(backend, model.Spec, windows.Ids, windows.Width, mask);
         Tensor x = forward.Embed(model.Outer, batch);
         for (int l = 0; l < model.Spec.Layers.Count; l++)

@@ -20,9 +20,24 @@ internal static class Tolerances
     /// <summary>Elements of gradients, of the largest one of the parameter; as the records of golden/llmpruner.</summary>
     public const double GradientTimesMax = NativeEngine.Tests.Tolerances.GradientTimesMax;
 
+    /// <summary>Mean distance of a model in a 16-bit type from exact log-probabilities, of that of torch on the CPU: a bias is rounded apart from its product.</summary>
+    public const double MeanOfTorchs = 1.25;
+
+    /// <summary>The largest distance of 190 tokens, likewise, which chance decides.</summary>
+    public const double LargestOfTorchs = 2;
+
     /// <summary>
     /// Of the op table. Where one element makes a whole row, the gradient of a norm cancels down to its eps; the CPU sums that in F64, a GPU in F32.
     /// </summary>
     public static double Nmse(Op op, DType dtype) =>
         dtype == DType.F32 && op is Op.RmsNormBackward or Op.LayerNormBackward ? 1e-12 : Kernels.Tests.Tolerances.Nmse(op, dtype);
+
+    /// <summary>Frobenius norm of the error of a gradient that passed two layers in a 16-bit type, of the gradient's own: tens of roundings.</summary>
+    public static double Gradient(DType dtype) => 12 * UnitRoundoff(dtype);
+
+    /// <summary>Perplexities and losses of what verbs make in a 16-bit type, relative to F32.</summary>
+    public static double Verb(DType dtype) => 2 * UnitRoundoff(dtype);
+
+    /// <summary>What rounding to <paramref name="dtype"/> changes at most, relative.</summary>
+    private static double UnitRoundoff(DType dtype) => dtype == DType.BF16 ? 1.0 / 256 : 1.0 / 2048;
 }

@@ -26,6 +26,9 @@ internal sealed class GradientRun : IDisposable
 
     public long ActivationMemory { get; init; } = long.MaxValue;
 
+    /// <summary>Factor on the loss, by which gradients are divided again.</summary>
+    public double LossScale { get; init; } = 1;
+
     /// <summary>Sums of the losses of each sequence, and how many targets there were.</summary>
     public IReadOnlyList<double> Losses { get; private set; } = [];
 
@@ -52,7 +55,7 @@ internal sealed class GradientRun : IDisposable
     {
         using var pass = new GradientPass(session, Model, dtype, ActivationMemory);
         using var sink = new Collector(this, squares);
-        Losses = pass.Run(batches, sink);
+        Losses = pass.Run(batches, sink, lossScale: LossScale);
         MeanLoss = Losses.Sum() / batches.Sum(b => b.TargetCounts.Sum());
         return sink.Finish();
     }
@@ -97,15 +100,15 @@ internal sealed class GradientRun : IDisposable
 
         public int FirstLayer => 0;
 
-        public OuterGradients? Outer { get; } = OuterGradients.Zeros(run.Backend, run.Model.Outer, run.Spec.TiedHead, run.dtype);
+        public OuterGradients? Outer { get; } = OuterGradients.Zeros(run.Backend, run.Model.Outer, run.Spec.TiedHead, run.dtype.Accumulator());
 
         public IReadOnlyList<StationGradients> Begin(int l, LayerWeights weights) => [.. weights.Stations.Select(s =>
         {
-            StationGradients g = StationGradients.Zeros(run.Backend, s, run.dtype);
+            StationGradients g = StationGradients.Zeros(run.Backend, s, run.dtype.Accumulator());
             foreach (LinearLayout map in s.Layout.Maps)
             {
                 LinearGradient linear = g[map.Slot]!;
-                g[map.Slot] = squares ? linear with { Squares = run.Backend.Alloc(run.dtype, linear.Weight.Shape) } : linear;
+                g[map.Slot] = squares ? linear with { Squares = run.Backend.Alloc(run.dtype.Accumulator(), linear.Weight.Shape) } : linear;
                 if (squares)
                 {
                     run.Backend.Zero(g[map.Slot]!.Squares!);
@@ -161,7 +164,7 @@ internal sealed class GradientRun : IDisposable
             {
                 using Tensor wide = run.Backend.Alloc(DType.F64, new Shape(value.Rows, value.Columns));
                 run.Backend.Copy(wide, value);
-                found.Add(prefix + run.Spec.Names.Tensor(role, layer, isBias), run.Backend.Download<double>(wide));
+                found.Add(prefix + run.Spec.Names.Tensor(role, layer, isBias), Array.ConvertAll(run.Backend.Download<double>(wide), v => v / run.LossScale));
             }
         }
     }
