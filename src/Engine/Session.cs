@@ -43,6 +43,9 @@ public sealed class Session : IDisposable
     /// <summary>Whether the device computes in BF16 and F16.</summary>
     public bool ComputesIn16Bits => Backend.Supports(Op.Attention, Kernels.DType.BF16);
 
+    /// <summary><see cref="DType"/> for <see cref="Model.CausalModel.Open"/>: null for the type that a model is stored in.</summary>
+    internal DType? ComputeType => DType ?? (ComputesIn16Bits ? null : Kernels.DType.F32);
+
     /// <summary>Where progress and notices go.</summary>
     public IReporter Reporter { get; }
 
@@ -61,6 +64,9 @@ public sealed class Session : IDisposable
     /// <summary>Bytes for the residual streams of micro-batches that pass through a streamed model together. Default: a quarter of the device's memory.</summary>
     public long ResidualMemory { get => field >> halvings; init; }
 
+    /// <summary>Whether a device finishes a phase before the next begins, which otherwise reads files while the device is still at work.</summary>
+    public bool ExactPhases { get; set; }
+
     /// <summary>Seconds spent in each phase so far, in the order in which they first began.</summary>
     public IReadOnlyDictionary<string, double> Phases
     {
@@ -78,14 +84,18 @@ public sealed class Session : IDisposable
         Reporter.Phase(name, total);
     }
 
-    /// <summary>Books the time from now on to <paramref name="name"/> without telling the reporter; returns the phase it interrupts. A device finishes
-    /// that phase first, or its time would count for the next; a profiler sees the phases as ranges.</summary>
+    /// <summary>Books the time from now on to <paramref name="name"/> without telling the reporter; returns the phase it interrupts. A profiler sees the
+    /// phases as ranges.</summary>
     public string? Switch(string? name)
     {
         string? before = phase;
         if (!Backend.IsHost)
         {
-            Backend.Synchronize();
+            if (ExactPhases)
+            {
+                Backend.Synchronize();
+            }
+
             range?.Dispose();
             range = name is null ? null : new ProfilerRange(name);
         }

@@ -47,7 +47,7 @@ public static partial class Verbs
 
     private static CausalModel Open(Session session, string folder)
     {
-        CausalModel model = CausalModel.Open(session.Backend, folder, session.DType ?? (session.ComputesIn16Bits ? null : DType.F32), session.WeightMemory);
+        CausalModel model = CausalModel.Open(session.Backend, folder, session.ComputeType, session.WeightMemory);
         foreach (string notice in model.Checkpoint.Notices)
         {
             session.Reporter.Notice(notice);

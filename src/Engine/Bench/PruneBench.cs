@@ -56,6 +56,7 @@ public static class PruneBench
         foreach (int l in layers ?? [spec.Layers.Count])
         {
             using Session session = open();
+            session.ExactPhases = true;
             using DeviceMeter meter = DeviceMeter.Of(session.Backend);
             device = meter.Description;
             (phases, long peak) = Once(session, shape, l, tokens, ratio, order);

@@ -35,7 +35,7 @@ public sealed record SliceBenchResult : BenchResult
     /// <summary>Floating-point operations of forward, covariance and rotation, over the seconds of those phases.</summary>
     public required double Gflops { get; init; }
 
-    /// <summary>The same over the peak of F32, measured in this run.</summary>
+    /// <summary>The same over the peak of the type that is computed in, measured in this run.</summary>
     public required double ShareOfPeak { get; init; }
 
     /// <summary>What files would add.</summary>
@@ -52,6 +52,7 @@ public static class SliceBench
     /// that before, a GPU on a single layer, which compiles its kernels.</summary>
     public static SliceBenchResult Run(Session session, string shape, int samples, int seqLen, double sparsity)
     {
+        session.ExactPhases = true;
         ModelSpec spec = SpecReader.Parse(SyntheticModel.Config(shape), shape);
         int layers = spec.Layers.Count, width = Math.Min(seqLen, spec.MaxPositions), quarter = Math.Max(1, samples / 4), half = Math.Max(1, samples / 2);
         List<(int Layers, int Samples)> sizes = session.Backend.IsHost
@@ -78,7 +79,7 @@ public static class SliceBench
             Parameters = spec.ParameterCount(),
             Phases = phases,
             Gflops = flops / 1e9,
-            ShareOfPeak = flops / meter.PeakFlops(DType.F32, spec.Hidden, spec.Hidden, spec.Hidden),
+            ShareOfPeak = flops / meter.PeakFlops(session.ComputeType ?? DType.BF16, spec.Hidden, spec.Hidden, spec.Hidden),
             Disk = Disk(session.Backend, shape),
             Rows = rows,
             Targets = session.Backend.IsHost ? [] : Targets(shape, samples, width, sparsity, rows[^1].Seconds),

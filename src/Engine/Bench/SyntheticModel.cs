@@ -44,12 +44,12 @@ internal static class SyntheticModel
             shape,
             parameters.Values.Select(x => new TensorEntry(x.Parameter.Name, DType.BF16, x.Parameter.Shape, shape, 0, x.Parameter.Shape.Count * DType.BF16.Size())),
             (backend, entry, destination) => Draw(backend, destination, parameters[entry.Name].Parameter, parameters[entry.Name].Start));
-        return CausalModel.Of(session.Backend, spec, checkpoint, DType.F32, weightMemory ?? session.WeightMemory);
+        return CausalModel.Of(session.Backend, spec, checkpoint, session.ComputeType, weightMemory ?? session.WeightMemory);
     }
 
     /// <summary>The model in <paramref name="folder"/>, or one of <paramref name="shape"/> where there is none.</summary>
     public static CausalModel Open(Session session, string? folder, string shape) =>
-        folder is null ? Open(session, shape) : CausalModel.Open(session.Backend, folder, DType.F32, session.WeightMemory);
+        folder is null ? Open(session, shape) : CausalModel.Open(session.Backend, folder, session.ComputeType, session.WeightMemory);
 
     /// <summary>Writes the model to <paramref name="folder"/>.</summary>
     public static void Write(IBackend backend, string shape, string folder, int layers)

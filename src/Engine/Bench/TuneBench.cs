@@ -48,7 +48,7 @@ public static class TuneBench
         List<TuneBenchRow> table = [];
 
         List<LabelledBatch> batches = LlmPruner.Batches(session.Backend, model.Spec, tokens);
-        using (var pass = new GradientPass(session, model, DType.F32, session.ActivationMemory))
+        using (var pass = new GradientPass(session, model, model.DType, session.ActivationMemory))
         {
             Add("frozen base", () => pass.Run(batches, new AdapterGradients()));
         }

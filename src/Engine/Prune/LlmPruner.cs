@@ -16,8 +16,6 @@ namespace NativeEngine.Prune;
 /// </summary>
 public sealed class LlmPruner(Session session, CausalModel model, PruneSchedule schedule, Selection selection, Importance importance)
 {
-    private const int TokensAtOnce = 2048; // activations of one batch stay near the caches
-
     /// <summary>Called with the scores of every step and what they led to.</summary>
     public Action<IReadOnlyList<ScoredGroup>, PrunePlan>? OnStep { get; init; }
 
@@ -59,7 +57,7 @@ public sealed class LlmPruner(Session session, CausalModel model, PruneSchedule 
 
     /// <summary>Windows as batches in which every token predicts the next one of its window, pads excepted.</summary>
     public static List<LabelledBatch> Batches(IBackend backend, Spec.ModelSpec spec, TokenWindows windows) =>
-        Batches(backend, spec, windows, SequencesAtOnce(windows));
+        Batches(backend, spec, windows, SequencesAtOnce(backend, windows));
 
     private static List<LabelledBatch> Batches(IBackend backend, Spec.ModelSpec spec, TokenWindows windows, int perBatch)
     {
@@ -82,7 +80,7 @@ public sealed class LlmPruner(Session session, CausalModel model, PruneSchedule 
         return batches;
     }
 
-    private static int SequencesAtOnce(TokenWindows windows) => Math.Max(1, TokensAtOnce / windows.Width);
+    private static int SequencesAtOnce(IBackend backend, TokenWindows windows) => Math.Max(1, backend.BatchRows / windows.Width);
 
     private IReadOnlyList<ScoredGroup> Score(CausalModel current, IReadOnlyList<Group> groups, TokenWindows? calibration, KeptGradients? kept)
     {
@@ -92,7 +90,7 @@ public sealed class LlmPruner(Session session, CausalModel model, PruneSchedule 
         }
 
         // Gradients that were kept from the step before are added to while a step runs: it cannot be begun again.
-        return kept is null ? session.Fit(SequencesAtOnce(calibration!), OnBatches) : OnBatches(SequencesAtOnce(calibration!));
+        return kept is null ? session.Fit(SequencesAtOnce(session.Backend, calibration!), OnBatches) : OnBatches(SequencesAtOnce(session.Backend, calibration!));
 
         IReadOnlyList<ScoredGroup> OnBatches(int sequences)
         {

@@ -27,8 +27,6 @@ public delegate void SliceSink(Role role, int layer, bool isBias, Tensor value);
 /// </summary>
 public sealed class SliceGpt : IDisposable
 {
-    private const int TokensAtOnce = 2048; // activations of one forward stay in the cache
-
     private readonly Session session;
     private readonly IBackend backend;
     private readonly CausalModel model;
@@ -181,7 +179,7 @@ public sealed class SliceGpt : IDisposable
         {
             session.Cancel.ThrowIfCancellationRequested();
             session.Switch("forward");
-            first += session.Fit(Math.Max(1, TokensAtOnce / windows.Width), sequences =>
+            first += session.Fit(Math.Max(1, backend.BatchRows / windows.Width), sequences =>
             {
                 int from = first * windows.Width, rows = Math.Min(sequences, windows.Rows - first), count = rows * windows.Width;
                 ReadOnlySpan<int> mask = windows.Mask is null ? default : windows.Mask.AsSpan(from, count);

@@ -29,6 +29,9 @@ public sealed partial class CpuBackend : IBackend
     public bool IsHost => true;
 
     /// <inheritdoc/>
+    public int BatchRows => 2048;
+
+    /// <inheritdoc/>
     public long MemoryBytes => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
 
     /// <summary>Threads that work.</summary>

@@ -5,7 +5,7 @@ namespace NativeEngine.Kernels.Cuda;
 public sealed partial class CudaBackend
 {
     private const long ConvertedElements = 16 << 20; // of a weight that is converted for a product
-    private const long GramRows = 2048; // whose products are summed before they are added in F64
+    private const long GramRows = 2048, ShortGramRows = 16 * 2048; // whose products are summed before they are added in F64; products of 16-bit numbers are exact
     private const int AffordableF64 = 2; // matrix units of such devices multiply F64 at the rate of plain F32
 
     private static readonly KernelPrototype GramKernel = new("gram_update(double* h, int ldh, const acc* c, int ldc, int n)");
@@ -38,12 +38,13 @@ public sealed partial class CudaBackend
     {
         Check.Gram(this, h, x);
         long d = x.Columns;
+        long most = x.DType == DType.F32 ? GramRows : ShortGramRows;
         DType type = x.DType == DType.F32 && costOfF64 <= AffordableF64 ? DType.F64 : DType.F32;
         using Tensor product = Alloc(type, new Shape(d, d));
-        using Tensor? wide = type == DType.F64 ? Alloc(type, new Shape(Math.Min(GramRows, x.Rows), d)) : null;
-        for (long from = 0; from < x.Rows; from += GramRows)
+        using Tensor? wide = type == DType.F64 ? Alloc(type, new Shape(Math.Min(most, x.Rows), d)) : null;
+        for (long from = 0; from < x.Rows; from += most)
         {
-            Tensor part = x.RowRange(from, Math.Min(GramRows, x.Rows - from));
+            Tensor part = x.RowRange(from, Math.Min(most, x.Rows - from));
             if (wide is not null)
             {
                 Tensor block = wide.RowRange(0, part.Rows);

@@ -65,6 +65,9 @@ public sealed partial class CudaBackend : IBackend
     public bool IsHost => false;
 
     /// <inheritdoc/>
+    public int BatchRows => 16 * 2048;
+
+    /// <inheritdoc/>
     public long MemoryBytes => context.Memory().Total;
 
     /// <inheritdoc/>
