@@ -64,8 +64,10 @@ internal sealed class KernelCases : IDisposable
     private IEnumerable<KernelCase> Memory()
     {
         var host = new byte[x.Shape.Count * x.DType.Size()];
-        yield return new("upload", Op.Upload, () => backend.Upload<byte>(y, host)) { Bytes = host.Length, OverBus = true };
-        yield return new("download", Op.Download, () => backend.Download<byte>(host, x)) { Bytes = host.Length, OverBus = true };
+        yield return OverBus(Op.Upload, () => backend.Upload<byte>(y, host));
+        yield return OverBus(Op.Download, () => backend.Download<byte>(host, x));
+        yield return OverBus(Op.Fill, () => backend.Fill(y, (part, from) => host.AsSpan((int)from, part.Length).CopyTo(part)));
+        yield return OverBus(Op.Drain, () => backend.Drain(x, (part, from) => part.CopyTo(host.AsSpan((int)from))).GetAwaiter().GetResult());
         yield return Bound(Op.Copy, 2, () => backend.Copy(y, x));
         yield return Bound(Op.Zero, 1, () => backend.Zero(y));
         yield return Bound(Op.Uniform, 1, () => backend.Uniform(y, 1, 0));
@@ -189,6 +191,9 @@ internal sealed class KernelCases : IDisposable
 
     /// <summary>A case that moves as many bytes as <paramref name="matrices"/> of x.</summary>
     private KernelCase Bound(Op op, double matrices, Action run) => new(op.ToString(), op, run) { Bytes = matrices * x.Shape.Count * x.DType.Size() };
+
+    /// <summary>A case that moves x between host and device.</summary>
+    private KernelCase OverBus(Op op, Action run) => Bound(op, 1, run) with { OverBus = true };
 
     private Tensor Drawn(DType dtype, int n, int d)
     {
