@@ -19,11 +19,7 @@ public static partial class Verbs
         var windows = new WindowReader(session, model.Spec, options.Model, options.Tokenizer ?? (options.Compat ? TokenizerChoice.Slow : TokenizerChoice.Auto));
         TokenWindows? eval = options.Eval is null ? null : windows.Evaluation(options.Eval, options.EvalSeqLen, null);
 
-        // Where the result goes is looked at before the work, not after it.
-        if (options.Output is not null)
-        {
-            CheckpointWriter.Check(options.Output, options.Overwrite, options.Model);
-        }
+        using OutputClaim? claim = options.Output is null ? null : OutputClaim.Take(options.Output, options.Overwrite, options.Model);
 
         if (options.Plan is not null)
         {

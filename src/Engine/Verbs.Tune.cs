@@ -15,7 +15,7 @@ public static partial class Verbs
     {
         options.Check();
         using CausalModel model = Open(session, options.Model);
-        CheckpointWriter.Check(options.Output, options.Overwrite, options.Model); // before the work, not after it
+        using OutputClaim claim = OutputClaim.Take(options.Output, options.Overwrite, options.Model);
         IReadOnlyList<Role> roles = LoraTargetRoles.Of(options.Targets, model.Spec, session.Reporter);
         var data = new TrainingData(session, model.Spec, options);
         var plan = new BatchPlan(data.Train.Count, options.Batch, options.Epochs, options.Steps, options.Seed);
@@ -101,7 +101,7 @@ public static partial class Verbs
     public static MergeResult Merge(Session session, MergeOptions options)
     {
         using CausalModel model = Open(session, options.Model);
-        CheckpointWriter.Check(options.Output, options.Overwrite, options.Adapter); // replacing the output must not take the adapter away
+        using OutputClaim claim = OutputClaim.Take(options.Output, options.Overwrite, options.Adapter); // replacing the output must not take the adapter away
         using AdapterSet adapters = AdapterFolder.Read(session, options.Adapter, model.Spec, model.Checkpoint);
         using var writer = new ModelFolderWriter(session.Backend, model, model.Spec, options.Store, null, options.Output, options.Overwrite);
         session.Phase("merge", model.Spec.Layers.Count);

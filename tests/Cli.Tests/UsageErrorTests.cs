@@ -47,6 +47,19 @@ public sealed class UsageErrorTests
     }
 
     [Theory]
+    [InlineData("MODEL", "inspect", "")]
+    [InlineData("OUT", "slice", "m", "", "--calibration", "t")]
+    [InlineData("--calibration", "slice", "m", "o", "--calibration", "")]
+    [InlineData("--plan", "prune", "m", "--plan", "")]
+    [InlineData("--log-file", "inspect", "m", "--log-file", "")]
+    public void An_empty_path_is_named(string name, params string[] words)
+    {
+        Outcome outcome = Cli.Run(words);
+        Assert.Equal(2, outcome.Exit);
+        Assert.StartsWith($"error NE2006: {name} is empty", outcome.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("slice m o --calibration t", "--sparsity", "1", "0 <= x < 1")]
     [InlineData("slice m o --calibration t", "--sparsity", "-0.1", "0 <= x < 1")]
     [InlineData("slice m o --calibration t", "--sparsity", "NaN", "0 <= x < 1")]
