@@ -18,8 +18,8 @@ public sealed class LlmPruner(Session session, CausalModel model, PruneSchedule 
 {
     private const int TokensAtOnce = 2048; // activations of one batch stay near the caches
 
-    /// <summary>Called with the scores of every step and what they led to.</summary>
-    public Action<IReadOnlyList<ScoredGroup>, PrunePlan>? OnStep { get; init; }
+    /// <summary>Called with the scores of every step and what they led to; tests look on.</summary>
+    internal Action<IReadOnlyList<ScoredGroup>, PrunePlan>? OnStep { get; init; }
 
     /// <summary>Decides what to cut in <paramref name="iterations"/> steps; <paramref name="calibration"/> is read where gradients are needed. Error: NE7004 it is more than memory holds.</summary>
     public PrunePlan Run(TokenWindows? calibration, int iterations)

@@ -30,7 +30,7 @@ public sealed class TrainerTests
         var options = new TuneOptions("", "", new TextSource("")) { Dropout = 0 };
         using TuneState state = Initial(session, model, new LoraConfig(8, 16), weights, "init.", "");
         using var trainer = new Trainer(session, model, options, state);
-        TrainingExample[] records = [.. Records(Golden.Model("tiny-llama"), 32)];
+        TrainingExample[] records = AlpacaExamples.First32(trainOnInputs: false);
         var collator = new Collator(4, 256, model.Spec.MaxPositions, pack: false);
         for (int step = 0; step < 16; step++)
         {
@@ -91,12 +91,12 @@ public sealed class TrainerTests
             if (!padded)
             {
                 int[] ids = tokens.Ints("finetune_ids")[(step * 512)..((step + 1) * 512)];
-                return new MicroBatch(ids, Labels(ids), null, null, null, 4, 128, 4 * 127);
+                return new MicroBatch(ids, Labels(ids), null, null, 4, 128, 4 * 127);
             }
 
             int from = step % 2 * 512; // S13: the pads are trained on as well
             int[] padIds = tokens.Ints("pad_right_ids")[from..(from + 512)];
-            return new MicroBatch(padIds, Labels(padIds), tokens.Ints("pad_right_mask")[from..(from + 512)], null, null, 4, 128, 4 * 127);
+            return new MicroBatch(padIds, Labels(padIds), tokens.Ints("pad_right_mask")[from..(from + 512)], null, 4, 128, 4 * 127);
         }
 
         static int[] Labels(int[] ids) => ids;
@@ -152,12 +152,6 @@ public sealed class TrainerTests
                 Golden.Close(recorded[i], values[i], 0, atol, $"{name}[{i}]");
             }
         }
-    }
-
-    private static IEnumerable<TrainingExample> Records(string model, int count)
-    {
-        var data = new InstructionData(Tokenizer.Load(model, TokenizerChoice.Slow, SilentReporter.Instance), 256, trainOnInputs: false);
-        return InstructionFile.Read(Shared.Path("data", "alpaca.json")).Take(count).Select(data.Encode);
     }
 
     private static double Norm(Tensor t) => Math.Sqrt(t.AsSpan<float>().ToArray().Sum(v => (double)v * v));
