@@ -108,9 +108,9 @@ public static partial class Verbs
             session.Reporter.Notice("nothing is cut: the ratio is less than one structure of every group");
         }
 
-        if (pruned.Layers.FirstOrDefault(s => s.QueryWidth % 8 != 0) is { } odd)
+        foreach (string notice in Alignment.Notices(pruned))
         {
-            session.Reporter.Notice($"{odd.Heads} heads of {odd.HeadDim} are {odd.QueryWidth} columns, no multiple of 8: products on tensor cores will be slower");
+            session.Reporter.Notice(notice);
         }
     }
 

@@ -40,7 +40,7 @@ public sealed class AdapterGradients : IGradientSink
 /// inputs is kept; activations inside a layer are kept from the last layer down while they fit a budget and are made again otherwise, by the
 /// same ops and so with the same bits. A gradient lives only while its layer is being worked on.
 /// </summary>
-/// <param name="session">device, phases "forward" and "backward"</param>
+/// <param name="session">device, phases "load", "forward", "loss" and "backward"</param>
 /// <param name="model">weights; read layer by layer when they do not fit</param>
 /// <param name="dtype">as the model was opened</param>
 /// <param name="activationMemory">bytes for activations inside layers</param>

@@ -69,7 +69,7 @@ public sealed class BlockInfluence(Session session, CausalModel model)
                     {
                         float[] before = backend.ToSingle(x[b]!);
                         x[b] = forward.Layer(layer, l, x[b]!, batches[b]);
-                        cosines[l] += SumOfCosines(before, backend.ToSingle(x[b]!), MaskOf(windows, first + b * batch, batches[b].Sequences));
+                        AddCosines(ref cosines[l], before, backend.ToSingle(x[b]!), MaskOf(windows, first + b * batch, batches[b].Sequences));
                     }
                 }
                 finally
@@ -96,16 +96,14 @@ public sealed class BlockInfluence(Session session, CausalModel model)
     private static ReadOnlySpan<int> MaskOf(TokenWindows windows, int row, int rows) =>
         windows.Mask is null ? default : windows.Mask.AsSpan(row * windows.Width, rows * windows.Width);
 
-    private double SumOfCosines(ReadOnlySpan<float> x, ReadOnlySpan<float> y, ReadOnlySpan<int> mask)
+    /// <summary>Token by token, so that the sum does not depend on the batches.</summary>
+    private void AddCosines(ref double sum, ReadOnlySpan<float> x, ReadOnlySpan<float> y, ReadOnlySpan<int> mask)
     {
-        double sum = 0;
         int width = model.Spec.Hidden;
         for (int n = 0; n * width < x.Length; n++)
         {
             sum += !mask.IsEmpty && mask[n] == 0 ? 0 : Cosine(x.Slice(n * width, width), y.Slice(n * width, width));
         }
-
-        return sum;
     }
 
     private static double Cosine(ReadOnlySpan<float> x, ReadOnlySpan<float> y)

@@ -20,8 +20,8 @@ public enum Ranking
 /// <param name="Scores">one per structure</param>
 public sealed record ScoredGroup(Group Group, IReadOnlyList<double> Scores)
 {
-    /// <summary>One per index of the root, which the scores are sums of.</summary>
-    public IReadOnlyList<double> OfRoot { get; init; } = [];
+    /// <summary>One per index of the root, which the scores are sums of; tests compare them with recorded ones.</summary>
+    internal IReadOnlyList<double> OfRoot { get; init; } = [];
 }
 
 /// <summary>

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using NativeEngine.Kernels;
 using NativeEngine.Model;
 using NativeEngine.Text;

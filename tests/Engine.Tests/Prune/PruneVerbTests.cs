@@ -1,11 +1,11 @@
 using System.Text.Json.Nodes;
 using NativeEngine.Kernels;
 using NativeEngine.Kernels.Cpu;
-using NativeEngine.Model;
 using NativeEngine.Prune;
 using NativeEngine.Spec;
 using NativeEngine.Testing;
 using NativeEngine.Tests.Checkpoints;
+using NativeEngine.Text;
 
 namespace NativeEngine.Tests;
 
@@ -104,11 +104,9 @@ public sealed class PruneVerbTests : IDisposable
         Assert.False(JsonNode.Parse(File.ReadAllBytes(Path.Combine(folder["out"], "config.json")))!.AsObject().ContainsKey("nativeengine"));
         Assert.True(result.Perplexity!.Pruned > result.Perplexity.Dense);
 
-        // no other layer can be left out at less cost than the one that influences least... in its own measure
-        double[] influence = new BlockInfluence(session, Open()).Measure(new global::NativeEngine.Text.WindowReader(session, SpecReader.Read(Sample), Sample, TokenizerChoice.Auto).Calibration(Text, 10, 64, 42), 8);
+        using var exact = new ForwardRun(Sample, DType.F64);
+        double[] influence = BlockInfluenceTests.Defined(exact, new WindowReader(session, exact.Model.Spec, Sample, TokenizerChoice.Auto).Calibration(Text, 10, 64, 42));
         Assert.Equal(Array.IndexOf(influence, influence.Min()), result.Groups.Single().Pruned.Single());
-
-        CausalModel Open() => CausalModel.Open(session.Backend, Sample);
     }
 
     [Fact]
