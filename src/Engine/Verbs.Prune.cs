@@ -1,5 +1,6 @@
 using NativeEngine.Checkpoints;
 using NativeEngine.Evaluate;
+using NativeEngine.Export;
 using NativeEngine.Model;
 using NativeEngine.Prune;
 using NativeEngine.Spec;

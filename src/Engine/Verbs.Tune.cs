@@ -32,7 +32,8 @@ public static partial class Verbs
             session.Reporter.Notice("the loss on the held-out set never fell: the adapter that is written changes nothing");
         }
 
-        writer.Write(state);
+        writer.Write(state.Result);
+        writer.AddFile(LossPlot.FileName, LossPlot.Draw(state.Losses, state.Evaluations));
         writer.Commit(EffectiveOptions.Of(options, session.DType));
         checkpoints.Remove();
         return new TuneResult

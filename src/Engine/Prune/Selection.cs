@@ -66,7 +66,7 @@ public sealed class Selection(PruneSchedule schedule, PruneTarget target, Rankin
         foreach ((int g, int size, _) in scored.SelectMany(Units).OrderBy(unit => unit.Score))
         {
             Group group = scored[g].Group;
-            long cost = size * (target.Parameters is null ? group.Channels : group.ParametersPerStructure);
+            long cost = size * (target.Parameters is null ? group.Width : group.ParametersPerStructure);
             if (size < kept[g] && cost <= budget)
             {
                 kept[g] -= size;

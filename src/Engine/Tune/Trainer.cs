@@ -1,6 +1,5 @@
 using NativeEngine.Kernels;
 using NativeEngine.Model;
-using NativeEngine.Text;
 
 namespace NativeEngine.Tune;
 
