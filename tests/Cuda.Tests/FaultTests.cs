@@ -1,3 +1,4 @@
+using System.Runtime.Versioning;
 using System.Text.Json;
 using NativeEngine.Kernels;
 using NativeEngine.Testing;
@@ -108,6 +109,7 @@ public sealed class FaultTests : IDisposable
     }
 
     [SkippableFact]
+    [UnsupportedOSPlatform("windows")] // as the double
     public void What_NVRTC_says_is_shown_with_its_line()
     {
         string compiler = In("g++");
