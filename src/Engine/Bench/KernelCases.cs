@@ -56,7 +56,7 @@ internal sealed class KernelCases : IDisposable
 
     /// <summary>Those that the device has.</summary>
     public IEnumerable<KernelCase> All => Memory().Concat(Pointwise()).Concat(Norms()).Concat(Positions()).Concat(Mlp()).Concat(Loss()).Concat(Importance())
-        .Concat(Products()).Concat(Attention()).Where(test => backend.Supports(test.Op, test.Op is Op.Gram ? DType.F32 : test.Op is Op.SymEig or Op.Qr ? DType.F64 : real));
+        .Concat(Products()).Concat(Attention()).Where(test => backend.Supports(test.Op, test.Op is Op.SymEig or Op.Qr ? DType.F64 : real));
 
     /// <inheritdoc/>
     public void Dispose() => owned.ForEach(t => t.Dispose());
@@ -143,10 +143,11 @@ internal sealed class KernelCases : IDisposable
         {
             Tensor stored = Drawn(DType.BF16, columns, columns);
             yield return new("Gemm, weight in bf16", Op.Gemm, () => backend.Gemm(y, x, stored, transposeB: true)) { Flops = 2 * n * d * d, Peak = real };
-            Tensor h = Own(backend.Alloc(DType.F64, new Shape(columns, columns)));
-            backend.Zero(h);
-            yield return new("Gram, one triangle", Op.Gram, () => backend.Gram(h, x)) { Flops = n * d * d, Peak = backend.IsHost ? DType.F64 : DType.F32 };
         }
+
+        Tensor h = Own(backend.Alloc(DType.F64, new Shape(columns, columns)));
+        backend.Zero(h);
+        yield return new("Gram, one triangle", Op.Gram, () => backend.Gram(h, x)) { Flops = n * d * d, Peak = backend.IsHost ? DType.F64 : real };
 
         int size = Math.Min(columns, LargestFactor);
         double cube = Math.Pow(size, 3);
