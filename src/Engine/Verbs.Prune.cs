@@ -61,6 +61,7 @@ public static partial class Verbs
             Layers = pruned.Layers,
             Perplexity = perplexity,
             WhyNotStock = ConfigWriter.WhyNotStock(pruned),
+            NeedsHeadDim = ConfigWriter.NeedsHeadDim(pruned),
             Phases = session.Phases,
             Tokenizer = windows.TokenizerName,
         };

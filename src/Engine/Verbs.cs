@@ -39,6 +39,10 @@ public static partial class Verbs
         {
             session.Reporter.Notice($"stock transformers does not load the output, this engine does: {reason}");
         }
+        else if (ConfigWriter.NeedsHeadDim(model.Spec))
+        {
+            session.Reporter.Notice("transformers up to 4.41 does not load the output: it does not read head_dim");
+        }
 
         session.Phase("export", model.Spec.Layers.Count);
         using var writer = new ModelFolderWriter(session.Backend, model, model.Spec, options.Store, method: null, options.Output, options.Overwrite);

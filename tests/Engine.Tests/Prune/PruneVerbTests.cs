@@ -115,7 +115,7 @@ public sealed class PruneVerbTests : IDisposable
         PruneResult result = Verbs.Prune(session, Options("out") with { Scope = PruneScope.Channel, Ratio = 0.25 });
         ModelSpec spec = SpecReader.Read(folder["out"]);
         Assert.Equal((192, 192, 32), (spec.Hidden, spec.EmbedWidth, spec.Layers[0].HeadDim));
-        Assert.True(result.Stock);
+        Assert.Equal((true, true), (result.Stock, result.NeedsHeadDim));
         Assert.Equal("NE4061", Assert.Throws<EngineException>(() => Verbs.Prune(session, Options("other") with { Scope = PruneScope.Channel, Taylor = TaylorOrder.ParamMix })).Code);
     }
 
