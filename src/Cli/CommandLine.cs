@@ -77,6 +77,11 @@ internal static class CommandLine
                 throw UsageError.Of(parse);
             }
 
+            if (UsageError.OfEmptyWord(parse) is { } empty)
+            {
+                throw empty;
+            }
+
             int exit = parse.Invoke(new InvocationConfiguration
             {
                 Output = host.Out,

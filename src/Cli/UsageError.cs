@@ -36,6 +36,13 @@ internal static class UsageError
             : new EngineException("NE2005", error.Message) { Key = at?.Option.Name, Hint = help };
     }
 
+    /// <summary>The error of a path that is empty, as an unset variable of the shell makes it; null where there is none. Only plain text may be empty.</summary>
+    public static EngineException? OfEmptyWord(ParseResult parse) => parse.CommandResult.Children
+        .Where(at => at.Tokens.Any(token => token.Value.Length == 0) && at is not OptionResult { Option.HelpName: "S" })
+        .Select(at => at is OptionResult option ? option.Option.Name : ((ArgumentResult)at).Argument.Name)
+        .Select(name => new EngineException("NE2006", $"{name} is empty") { Key = name, Hint = "was a variable of the shell not set?" })
+        .FirstOrDefault();
+
     /// <summary>The word of <paramref name="known"/> that is few edits away from <paramref name="word"/>.</summary>
     public static string? Nearest(string word, IEnumerable<string> known) => known
         .Select(candidate => (candidate, edits: Edits(word, candidate)))

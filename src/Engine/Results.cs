@@ -218,6 +218,10 @@ public sealed record PruneResult : RunResult
     [JsonIgnore]
     public string? WhyNotStock { get; init; }
 
+    /// <summary>It does only where it reads head_dim: versions newer than 4.41. Left out of JSON where false.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool NeedsHeadDim { get; init; }
+
     /// <summary>Seconds by phase.</summary>
     public required IReadOnlyDictionary<string, double> Phases { get; init; }
 

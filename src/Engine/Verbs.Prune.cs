@@ -1,5 +1,6 @@
 using NativeEngine.Checkpoints;
 using NativeEngine.Evaluate;
+using NativeEngine.Export;
 using NativeEngine.Model;
 using NativeEngine.Prune;
 using NativeEngine.Spec;
@@ -19,11 +20,7 @@ public static partial class Verbs
         var windows = new WindowReader(session, model.Spec, options.Model, options.Tokenizer ?? (options.Compat ? TokenizerChoice.Slow : TokenizerChoice.Auto));
         TokenWindows? eval = options.Eval is null ? null : windows.Evaluation(options.Eval, options.EvalSeqLen, null);
 
-        // Where the result goes is looked at before the work, not after it.
-        if (options.Output is not null)
-        {
-            CheckpointWriter.Check(options.Output, options.Overwrite, options.Model);
-        }
+        using OutputClaim? claim = options.Output is null ? null : OutputClaim.Take(options.Output, options.Overwrite, options.Model);
 
         if (options.Plan is not null)
         {
@@ -64,6 +61,7 @@ public static partial class Verbs
             Layers = pruned.Layers,
             Perplexity = perplexity,
             WhyNotStock = ConfigWriter.WhyNotStock(pruned),
+            NeedsHeadDim = ConfigWriter.NeedsHeadDim(pruned),
             Phases = session.Phases,
             Tokenizer = windows.TokenizerName,
         };
@@ -112,9 +110,9 @@ public static partial class Verbs
             session.Reporter.Notice("nothing is cut: the ratio is less than one structure of every group");
         }
 
-        if (pruned.Layers.FirstOrDefault(s => s.QueryWidth % 8 != 0) is { } odd)
+        foreach (string notice in Alignment.Notices(pruned))
         {
-            session.Reporter.Notice($"{odd.Heads} heads of {odd.HeadDim} are {odd.QueryWidth} columns, no multiple of 8: products on tensor cores will be slower");
+            session.Reporter.Notice(notice);
         }
     }
 

@@ -14,6 +14,7 @@ public static partial class Verbs
     public static SliceResult Slice(Session session, SliceOptions options)
     {
         using CausalModel model = Open(session, options.Model);
+        using OutputClaim claim = OutputClaim.Take(options.Output, options.Overwrite, options.Model);
         ModelSpec target = Target(model.Spec, options);
         var windows = new WindowReader(session, model.Spec, options.Model, options.Tokenizer ?? TokenizerChoice.Auto);
         TokenWindows calibration = windows.Calibration(options.Calibration, options.Samples, options.SeqLen, options.Seed);

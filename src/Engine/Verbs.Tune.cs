@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using NativeEngine.Checkpoints;
 using NativeEngine.Export;
 using NativeEngine.Kernels;
@@ -15,57 +14,26 @@ public static partial class Verbs
     {
         options.Check();
         using CausalModel model = Open(session, options.Model);
-        CheckpointWriter.Check(options.Output, options.Overwrite, options.Model); // before the work, not after it
+        using OutputClaim claim = OutputClaim.Take(options.Output, options.Overwrite, options.Model);
         IReadOnlyList<Role> roles = LoraTargetRoles.Of(options.Targets, model.Spec, session.Reporter);
         var data = new TrainingData(session, model.Spec, options);
         var plan = new BatchPlan(data.Train.Count, options.Batch, options.Epochs, options.Steps, options.Seed);
-        var rates = new LearningRateSchedule(options.Decay, options.LearningRate, options.Warmup, plan.Steps);
-        var collator = new Collator(options.MicroBatch, options.Cutoff, model.Spec.MaxPositions, options.Pack);
         using TuneState state = TuneState.Initial(session.Backend, model.Spec, new LoraConfig(options.Rank, options.Alpha, options.Dropout), roles, options.Seed);
         using var writer = new AdapterFolderWriter(session.Backend, state.Adapters, model.Spec, model.Checkpoint, options.Output, options.Overwrite);
         var checkpoints = new TuneCheckpoints(session, options.Model, options.Output, RunIdentity.Of(options, session.Backend.Name, model.Checkpoint, model.DType, data.Train, data.Eval));
         checkpoints.Begin(state, options.Resume, options.Overwrite);
         TuneNotices(session, options, model.Spec, data, plan, state);
 
-        using var trainer = new Trainer(session, model, options, state);
-        var training = new Stopwatch();
-        long tokens = 0;
-        int first = state.Step;
-        session.Phase("tune", plan.Steps);
-        try
-        {
-            EvaluateWhereDue(); // a run that is resumed may have stopped in the middle of it
-            while (state.Step < plan.Steps && !StopsEarly(state, options))
-            {
-                TrainingExample[] batch = [.. plan.Batch(state.Step).ToArray().Select(i => data.Train[i])];
-                training.Start();
-                double loss = trainer.Step(collator.Collate(batch), rates.At(state.Step));
-                training.Stop();
-                tokens += batch.Sum(e => (long)e.Ids.Length);
-                EvaluateWhereDue();
-                string measured = state.Evaluations is [.., { } e] ? FormattableString.Invariant($", held out {e.Loss:0.0000}") : "";
-                session.Reporter.Step(state.Step, FormattableString.Invariant($"loss {loss:0.0000}{measured}, {tokens / training.Elapsed.TotalSeconds:N0} tokens/s"));
-                if (checkpoints.IsDue)
-                {
-                    session.Switch("write");
-                    checkpoints.Save(state);
-                }
-            }
-        }
-        catch (OperationCanceledException) when (state.Step > first)
-        {
-            checkpoints.Save(state); // of the last step that was completed
-            session.Reporter.Notice($"the state behind step {state.Step} is in {checkpoints.Folder}; --resume goes on from there");
-            throw;
-        }
-
+        var run = new TuningRun(session, model, options, data, plan, state, checkpoints);
+        run.Run();
         session.Switch("write");
         if (state.BestEvaluation is { Step: 0 })
         {
             session.Reporter.Notice("the loss on the held-out set never fell: the adapter that is written changes nothing");
         }
 
-        writer.Write(state);
+        writer.Write(state.Result);
+        writer.AddFile(LossPlot.FileName, LossPlot.Draw(state.Losses, state.Evaluations));
         writer.Commit(EffectiveOptions.Of(options, session.DType));
         checkpoints.Remove();
         return new TuneResult
@@ -81,27 +49,17 @@ public static partial class Verbs
             StoppedEarly = state.Step < plan.Steps,
             TrainedParameters = state.Adapters.ParameterCount,
             Examples = data.Train.Count,
-            TokensPerSecond = tokens == 0 ? 0 : tokens / training.Elapsed.TotalSeconds, // the last step may have been done before
+            TokensPerSecond = run.TokensPerSecond,
             Phases = session.Phases,
             Tokenizer = data.TokenizerName,
         };
-
-        void EvaluateWhereDue()
-        {
-            bool due = state.Step % options.EvalEvery == 0 || state.Step == plan.Steps;
-            if (due && data.Eval.Count > 0 && !state.IsEvaluated)
-            {
-                session.Reporter.Step(state.Step, "measuring on the held-out set");
-                state.AddEvaluation(trainer.Evaluate(collator.Collate(data.Eval)));
-            }
-        }
     }
 
     /// <summary>Adds an adapter to the weights of its model, W + s B A, and writes the model.</summary>
     public static MergeResult Merge(Session session, MergeOptions options)
     {
         using CausalModel model = Open(session, options.Model);
-        CheckpointWriter.Check(options.Output, options.Overwrite, options.Adapter); // replacing the output must not take the adapter away
+        using OutputClaim claim = OutputClaim.Take(options.Output, options.Overwrite, options.Adapter); // replacing the output must not take the adapter away
         using AdapterSet adapters = AdapterFolder.Read(session, options.Adapter, model.Spec, model.Checkpoint);
         using var writer = new ModelFolderWriter(session.Backend, model, model.Spec, options.Store, null, options.Output, options.Overwrite);
         session.Phase("merge", model.Spec.Layers.Count);
@@ -135,6 +93,4 @@ public static partial class Verbs
             session.Reporter.Notice($"the learning rate is still rising when the run ends: --warmup {options.Warmup} is no less than {plan.Steps} steps");
         }
     }
-
-    private static bool StopsEarly(TuneState state, TuneOptions options) => options.Patience is int patience && state.EvaluationsWithoutGain >= patience;
 }

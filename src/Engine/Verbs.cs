@@ -1,3 +1,4 @@
+using NativeEngine.Checkpoints;
 using NativeEngine.Evaluate;
 using NativeEngine.Export;
 using NativeEngine.Kernels;
@@ -33,9 +34,14 @@ public static partial class Verbs
     public static ExportResult Export(Session session, ExportOptions options)
     {
         using CausalModel model = Open(session, options.Model);
+        using OutputClaim claim = OutputClaim.Take(options.Output, options.Overwrite, options.Model);
         if (ConfigWriter.WhyNotStock(model.Spec) is string reason)
         {
             session.Reporter.Notice($"stock transformers does not load the output, this engine does: {reason}");
+        }
+        else if (ConfigWriter.NeedsHeadDim(model.Spec))
+        {
+            session.Reporter.Notice("transformers up to 4.41 does not load the output: it does not read head_dim");
         }
 
         session.Phase("export", model.Spec.Layers.Count);

@@ -47,6 +47,19 @@ public sealed class UsageErrorTests
     }
 
     [Theory]
+    [InlineData("MODEL", "inspect", "")]
+    [InlineData("OUT", "slice", "m", "", "--calibration", "t")]
+    [InlineData("--calibration", "slice", "m", "o", "--calibration", "")]
+    [InlineData("--plan", "prune", "m", "--plan", "")]
+    [InlineData("--log-file", "inspect", "m", "--log-file", "")]
+    public void An_empty_path_is_named(string name, params string[] words)
+    {
+        Outcome outcome = Cli.Run(words);
+        Assert.Equal(2, outcome.Exit);
+        Assert.StartsWith($"error NE2006: {name} is empty", outcome.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("slice m o --calibration t", "--sparsity", "1", "0 <= x < 1")]
     [InlineData("slice m o --calibration t", "--sparsity", "-0.1", "0 <= x < 1")]
     [InlineData("slice m o --calibration t", "--sparsity", "NaN", "0 <= x < 1")]
@@ -131,7 +144,7 @@ public sealed class UsageErrorTests
     [InlineData("generate m --prompt a --chat", 4, "NE4902", "--chat")]
     [InlineData("export m o --to gguf", 4, "NE4901", "--to")]
     [InlineData("export m o --to hf-padded", 4, "NE4901", "--to")]
-    [InlineData("inspect m --device cuda:1 --dtype bf16", 4, "NE4901", "--dtype")]
+    [InlineData("inspect m --device cpu --dtype bf16", 4, "NE4901", "--dtype")]
     public void Known_option_that_cannot_be_served_is_refused(string line, int exit, string code, string option)
     {
         Outcome outcome = Cli.Run(line);

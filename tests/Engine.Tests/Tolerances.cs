@@ -48,14 +48,14 @@ internal static class Tolerances
     /// <summary>The same of one channel, before the sum over a head evens its rounding out.</summary>
     public const double SingleRow = 5e-5;
 
-    /// <summary>l1 and l2 scores (golden/llmpruner/README.md).</summary>
-    public const double Magnitude = 2e-6;
-
     /// <summary>Perplexity of a pruned model (golden/llmpruner/README.md).</summary>
     public const double PrunedPerplexity = 2e-5;
 
     /// <summary>Log-probabilities of a model that lost heads and channels against one where they are zero: the same sums in another order.</summary>
     public const double CutAgainstZeroed = 2e-5;
+
+    /// <summary>Learning rates that transformers records, cut off behind two decimals.</summary>
+    public const double RecordedRate = 1e-2;
 
     /// <summary>Block influence of a forward in F32 against one in F64.</summary>
     public const double Influence = 2e-6;

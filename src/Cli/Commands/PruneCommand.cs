@@ -157,12 +157,16 @@ internal static class PruneCommand
             report.Line($"cut {Words(kind.Key)}", $"{Format.Count(kind.Sum(g => g.Pruned.Count))}{(kind.Count() > 1 ? $" in {kind.Count()} layers" : "")}");
         }
 
-        report.Line("loads in", result.WhyNotStock is string reason ? $"this engine: {reason}" : "transformers and this engine");
+        report.Line("loads in", LoadsIn(result));
         report.Line("tokenizer", result.Tokenizer);
         LayerTable.Print(report, result.Layers);
         report.Blank();
         report.Phases(result.Phases);
     }
+
+    private static string LoadsIn(PruneResult result) => result.WhyNotStock is string reason ? $"this engine: {reason}"
+        : result.NeedsHeadDim ? "transformers that read head_dim (newer than 4.41) and this engine"
+        : "transformers and this engine";
 
     private static string Words(StructureKind kind) => kind switch
     {

@@ -54,7 +54,7 @@ public static class TuneBench
         }
 
         batches.ForEach(b => b.Dispose());
-        var micro = new MicroBatch(tokens.Ids, tokens.Ids, null, null, null, tokens.Rows, tokens.Width, tokens.Rows * (tokens.Width - 1));
+        var micro = new MicroBatch(tokens.Ids, tokens.Ids, null, null, tokens.Rows, tokens.Width, tokens.Rows * (tokens.Width - 1));
         foreach (double rate in new[] { 0, dropout }.Distinct())
         {
             var options = new TuneOptions(folder ?? shape, "", new TextSource("")) { Rank = rank, Dropout = rate };

@@ -50,9 +50,6 @@ public sealed class CheckpointWriter : IDisposable
         }
     }
 
-    /// <summary>Throws what beginning to write <paramref name="output"/> would throw, and leaves nothing: for work that is long before its shapes are known.</summary>
-    public static void Check(string output, bool overwrite, string? input) => new OutputFolder(output, overwrite, input, 0, new Disk()).Dispose();
-
     /// <summary>Where the files are: a partial folder while building, the output once committed.</summary>
     public string Folder => folder.Location;
 

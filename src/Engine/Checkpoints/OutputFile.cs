@@ -20,9 +20,10 @@ internal static class OutputFile
         CheckTarget(path, overwrite);
         Disk disk = new();
         string partial = Partial(path);
+        SafeFileHandle file = disk.Create(partial, content.Length);
         try
         {
-            using (SafeFileHandle file = disk.Create(partial, content.Length))
+            using (file)
             {
                 disk.Write(file, path, 0, content);
                 disk.Flush(file, path);

@@ -28,7 +28,7 @@ internal sealed class OutputFolder : IDisposable
         CheckSpace(bytes);
         try
         {
-            CreateParents();
+            createdParents = CreateParents(disk, parent);
             disk.CreateFolder(partial);
         }
         catch
@@ -40,6 +40,37 @@ internal sealed class OutputFolder : IDisposable
 
     /// <summary>Where the files are: the partial folder, the output once committed.</summary>
     public string Location => committed ? target : partial;
+
+    /// <summary>Creates the folders down to <paramref name="parent"/> that do not exist, and returns them, outermost first; those of a failure are removed.</summary>
+    public static List<string> CreateParents(Disk disk, string parent)
+    {
+        Stack<string> missing = [];
+        for (string? folder = parent; folder is not null && !Directory.Exists(folder); folder = Path.GetDirectoryName(folder))
+        {
+            missing.Push(folder);
+        }
+
+        List<string> created = [];
+        try
+        {
+            foreach (string folder in missing)
+            {
+                created.Add(folder);
+                disk.CreateFolder(folder);
+            }
+
+            return created;
+        }
+        catch
+        {
+            foreach (string folder in Enumerable.Reverse(created))
+            {
+                Disk.Discard(folder, recursive: false);
+            }
+
+            throw;
+        }
+    }
 
     /// <summary>Throws NE11004 when the output is <paramref name="input"/>, lies in it, or holds it.</summary>
     public void CheckInput(string? input)
@@ -203,21 +234,6 @@ internal sealed class OutputFolder : IDisposable
         {
             throw Errors.Rule("NE6001", target, "not enough free space for the output", expected: $"{bytes} bytes", found: $"{free} bytes free",
                 hint: "free space or write to another disk");
-        }
-    }
-
-    private void CreateParents()
-    {
-        Stack<string> missing = [];
-        for (string? folder = parent; folder is not null && !Directory.Exists(folder); folder = Path.GetDirectoryName(folder))
-        {
-            missing.Push(folder);
-        }
-
-        foreach (string folder in missing)
-        {
-            createdParents.Add(folder);
-            disk.CreateFolder(folder);
         }
     }
 

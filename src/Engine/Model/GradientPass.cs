@@ -3,47 +3,15 @@ using NativeEngine.Spec;
 
 namespace NativeEngine.Model;
 
-/// <summary>Takes the gradients of a <see cref="GradientPass"/>, layer by layer from the last to the first.</summary>
-public interface IGradientSink
-{
-    /// <summary>The first layer that matters; the pass ends behind it. 0 for gradients of the embedding.</summary>
-    int FirstLayer { get; }
-
-    /// <summary>Of the weights outside the layers; null when not wanted. Owned by the sink.</summary>
-    OuterGradients? Outer { get; }
-
-    /// <summary>Zeroed gradients, one entry per station, for layer <paramref name="l"/>; null where only adapters or lower layers matter.</summary>
-    IReadOnlyList<StationGradients>? Begin(int l, LayerWeights weights);
-
-    /// <summary>The gradients of layer <paramref name="l"/> are complete; the sink frees them.</summary>
-    void End(int l, LayerWeights weights, IReadOnlyList<StationGradients> gradients);
-}
-
-/// <summary>Adapters hold their own gradients, so a pass for them hands nothing out.</summary>
-public sealed class AdapterGradients : IGradientSink
-{
-    /// <inheritdoc/>
-    public int FirstLayer => 0;
-
-    /// <inheritdoc/>
-    public OuterGradients? Outer => null;
-
-    /// <inheritdoc/>
-    public IReadOnlyList<StationGradients>? Begin(int l, LayerWeights weights) => null;
-
-    /// <inheritdoc/>
-    public void End(int l, LayerWeights weights, IReadOnlyList<StationGradients> gradients) { }
-}
-
 /// <summary>
 /// Forward and backward over labelled batches, all of them through one layer before the next is touched. The residual stream at the layers'
 /// inputs is kept; activations inside a layer are kept from the last layer down while they fit a budget and are made again otherwise, by the
 /// same ops and so with the same bits. A gradient lives only while its layer is being worked on.
 /// </summary>
-/// <param name="session">device, phases "forward" and "backward"</param>
+/// <param name="session">device, phases "load", "forward", "loss" and "backward"</param>
 /// <param name="model">weights; read layer by layer when they do not fit</param>
 /// <param name="dtype">as the model was opened</param>
-/// <param name="activationMemory">bytes for activations inside layers</param>
+/// <param name="activationMemory">bytes for activations inside layers, at most those of the session</param>
 public sealed class GradientPass(Session session, CausalModel model, DType dtype, long activationMemory) : IDisposable
 {
     private readonly IBackend backend = session.Backend;
@@ -125,25 +93,30 @@ public sealed class GradientPass(Session session, CausalModel model, DType dtype
         for (int l = 0; l < model.Spec.Layers.Count; l++)
         {
             LayerWeights layer = Load(l, "forward");
-            foreach (Stream s in streams)
+            try
             {
-                if (l < firstLayer)
+                foreach (Stream s in streams)
                 {
-                    s.Signal = forward.Layer(layer, l, s.Signal!, s.Batch.Tokens);
-                    continue;
-                }
+                    if (l < firstLayer)
+                    {
+                        s.Signal = forward.Layer(layer, l, s.Signal!, s.Batch.Tokens);
+                        continue;
+                    }
 
-                s.Inputs[l] = s.Signal;
-                s.Kept[l] = new LayerActivations();
-                s.Signal = forward.LayerKept(layer, l, s.Signal!, s.Batch.Tokens, s.Kept[l]!);
-                if (l < keepFrom)
-                {
-                    s.Kept[l]!.Dispose();
-                    s.Kept[l] = null;
+                    s.Inputs[l] = s.Signal;
+                    s.Kept[l] = new LayerActivations();
+                    s.Signal = forward.LayerKept(layer, l, s.Signal!, s.Batch.Tokens, s.Kept[l]!);
+                    if (l < keepFrom)
+                    {
+                        s.Kept[l]!.Dispose();
+                        s.Kept[l] = null;
+                    }
                 }
             }
-
-            model.Release(layer);
+            finally
+            {
+                model.Release(layer);
+            }
         }
     }
 
@@ -185,34 +158,39 @@ public sealed class GradientPass(Session session, CausalModel model, DType dtype
         for (int l = model.Spec.Layers.Count - 1; l >= sink.FirstLayer; l--)
         {
             LayerWeights layer = Load(l, "backward");
-            IReadOnlyList<StationGradients>? gradients = sink.Begin(l, layer);
             try
             {
-                foreach (Stream s in streams)
+                IReadOnlyList<StationGradients>? gradients = sink.Begin(l, layer);
+                try
                 {
-                    using LayerActivations act = s.Kept[l] ?? Recompute(layer, l, s);
-                    s.Kept[l] = null;
-                    s.Gradient = backward.Layer(layer, s.Gradient!, s.Batch, act, gradients);
-                    s.Inputs[l]!.Dispose();
-                    s.Inputs[l] = null;
+                    foreach (Stream s in streams)
+                    {
+                        using LayerActivations act = s.Kept[l] ?? Recompute(layer, l, s);
+                        s.Kept[l] = null;
+                        s.Gradient = backward.Layer(layer, s.Gradient!, s.Batch, act, gradients);
+                        s.Inputs[l]!.Dispose();
+                        s.Inputs[l] = null;
+                    }
+                }
+                catch
+                {
+                    foreach (StationGradients g in gradients ?? [])
+                    {
+                        g.Dispose();
+                    }
+
+                    throw;
+                }
+
+                if (gradients is not null)
+                {
+                    sink.End(l, layer, gradients);
                 }
             }
-            catch
+            finally
             {
-                foreach (StationGradients g in gradients ?? [])
-                {
-                    g.Dispose();
-                }
-
-                throw;
+                model.Release(layer);
             }
-
-            if (gradients is not null)
-            {
-                sink.End(l, layer, gradients);
-            }
-
-            model.Release(layer);
         }
 
         foreach (Stream s in streams)

@@ -35,8 +35,8 @@ public sealed class StationGradients : IDisposable
     /// <summary>Of the map in <paramref name="slot"/>.</summary>
     public LinearGradient? this[LinearSlot slot] { get => maps[(int)slot]; set => maps[(int)slot] = value; }
 
-    /// <summary>Zeros for every parameter of <paramref name="station"/>.</summary>
-    public static StationGradients Zeros(IBackend backend, Station station, DType dtype)
+    /// <summary>Zeros for every parameter of <paramref name="station"/>; only tests want all of them.</summary>
+    internal static StationGradients Zeros(IBackend backend, Station station, DType dtype)
     {
         var gradients = new StationGradients
         {

@@ -4,8 +4,4 @@ namespace NativeEngine.Model;
 /// <param name="Source">name of the tensor</param>
 /// <param name="Outputs">kept rows of a matrix, kept elements of a vector, ascending; null for all</param>
 /// <param name="Inputs">kept columns of a matrix, ascending; null for all</param>
-public sealed record TensorCut(string Source, IReadOnlyList<int>? Outputs, IReadOnlyList<int>? Inputs)
-{
-    /// <summary>All of the tensor.</summary>
-    public static TensorCut All(string source) => new(source, null, null);
-}
+public sealed record TensorCut(string Source, IReadOnlyList<int>? Outputs, IReadOnlyList<int>? Inputs);

@@ -36,7 +36,7 @@ public sealed record Group(StructureKind? Kind, int Layer, int Count, IReadOnlyL
     public Member Root => Members[0];
 
     /// <summary>Indices of the root in one structure: the width of a head, or 1.</summary>
-    public int Channels => Members.Count == 0 ? 1 : Root.Size / Count;
+    public int Width => Members.Count == 0 ? 1 : Root.Size / Count;
 
     /// <summary>Parameters that one structure takes along.</summary>
     public long ParametersPerStructure => Members.Sum(m => m.ParametersPerIndex * (m.Size / Count));
@@ -62,7 +62,7 @@ public sealed record Group(StructureKind? Kind, int Layer, int Count, IReadOnlyL
         int width = member.Size / Count;
         for (int i = 0; i < member.Size; i++)
         {
-            sums[folded ? i % Root.Size : i / width * Channels + i % width % Channels] += scores[i];
+            sums[folded ? i % Root.Size : i / width * Width + i % width % Width] += scores[i];
         }
 
         return sums;
@@ -74,7 +74,7 @@ public sealed record Group(StructureKind? Kind, int Layer, int Count, IReadOnlyL
         var sums = new double[Count];
         for (int i = 0; i < rootScores.Length; i++)
         {
-            sums[i / Channels] += rootScores[i];
+            sums[i / Width] += rootScores[i];
         }
 
         return sums;

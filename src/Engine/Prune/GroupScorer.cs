@@ -177,7 +177,7 @@ public sealed class GroupScorer(Session session, CausalModel model, Importance i
 
     private double[] Random(Group group)
     {
-        var random = new Text.SplitMix64(importance.Seed + (17L * group.Layer + (int)group.Kind!.Value));
-        return [.. Enumerable.Range(0, group.Root.Size).Select(_ => (random.Next() >> 11) * (1.0 / (1L << 53)))];
+        var random = new SplitMix64(importance.Seed + (17L * group.Layer + (int)group.Kind!.Value));
+        return [.. Enumerable.Range(0, group.Root.Size).Select(_ => random.NextUnit())];
     }
 }

@@ -16,8 +16,8 @@ namespace NativeEngine.Prune;
 /// </summary>
 public sealed class LlmPruner(Session session, CausalModel model, PruneSchedule schedule, Selection selection, Importance importance)
 {
-    /// <summary>Called with the scores of every step and what they led to.</summary>
-    public Action<IReadOnlyList<ScoredGroup>, PrunePlan>? OnStep { get; init; }
+    /// <summary>Called with the scores of every step and what they led to; tests look on.</summary>
+    internal Action<IReadOnlyList<ScoredGroup>, PrunePlan>? OnStep { get; init; }
 
     /// <summary>Decides what to cut in <paramref name="iterations"/> steps; <paramref name="calibration"/> is read where gradients are needed. Error: NE7004 it is more than memory holds.</summary>
     public PrunePlan Run(TokenWindows? calibration, int iterations)
@@ -61,20 +61,11 @@ public sealed class LlmPruner(Session session, CausalModel model, PruneSchedule 
 
     private static List<LabelledBatch> Batches(IBackend backend, Spec.ModelSpec spec, TokenWindows windows, int perBatch)
     {
-        int width = windows.Width;
         List<LabelledBatch> batches = [];
         for (int r = 0; r < windows.Rows; r += perBatch)
         {
-            int from = r * width, count = Math.Min(perBatch, windows.Rows - r) * width;
-            ReadOnlySpan<int> ids = windows.Ids.AsSpan(from, count), mask = windows.Mask is null ? default : windows.Mask.AsSpan(from, count);
-            var targets = new int[count];
-            for (int i = 0; i < count; i++)
-            {
-                bool counts = i % width != width - 1 && (mask.IsEmpty || (mask[i] != 0 && mask[i + 1] != 0));
-                targets[i] = counts ? ids[i + 1] : -1;
-            }
-
-            batches.Add(new LabelledBatch(backend, new TokenBatch(backend, spec, ids, width, mask), targets));
+            TokenWindows part = windows.RowRange(r, Math.Min(perBatch, windows.Rows - r));
+            batches.Add(new LabelledBatch(backend, TokenBatch.Of(backend, spec, part), part.NextIds()));
         }
 
         return batches;
@@ -123,16 +114,5 @@ public sealed class LlmPruner(Session session, CausalModel model, PruneSchedule 
                 Hint = "use fewer windows or shorter ones",
             };
         }
-    }
-}
-
-/// <summary>A model seen through a plan.</summary>
-internal static class PlannedModel
-{
-    /// <summary><paramref name="model"/>, which the plan was made for, without what the plan cuts. Borrows its checkpoint.</summary>
-    public static CausalModel Cut(this CausalModel model, PrunePlan plan)
-    {
-        Dictionary<string, TensorCut> cuts = plan.Tensors().ToDictionary(t => t.Pruned.Name, t => new TensorCut(t.Dense.Name, t.Rows, t.Columns));
-        return model.Cut(plan.Apply(), p => cuts[p.Name]);
     }
 }

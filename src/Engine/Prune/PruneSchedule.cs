@@ -3,8 +3,8 @@ using NativeEngine.Spec;
 namespace NativeEngine.Prune;
 
 /// <summary>
-/// How many structures of each group stay, as the spec of the pruned model. A ratio is of the channels of a group, and only whole
-/// structures go (LLM-Pruner, quirk L12): of C channels (C - (int)(C (1 - ratio))) / head_dim heads, rounded down.
+/// How many structures of each group stay, as the spec of the pruned model. A ratio is of the indices of a group's root, and only
+/// whole structures go (LLM-Pruner, quirk L12): of C indices (C - (int)(C (1 - ratio))) / head_dim heads, rounded down.
 /// </summary>
 public sealed class PruneSchedule
 {
@@ -66,7 +66,7 @@ public sealed class PruneSchedule
 
         if (groups.FirstOrDefault(g => Kept(g, ratio) == 0) is { } empty)
         {
-            double most = 1 - 1.0 / groups.Min(g => g.Count * g.Channels); // one channel of the narrowest group stays
+            double most = 1 - 1.0 / groups.Min(g => g.Count * g.Width); // one index of the narrowest root stays
             throw new EngineException("NE2035", $"a ratio of {ratio} leaves none of {empty.Name}") { Key = "--ratio", Found = $"{ratio}", Expected = $"at most {Math.Floor(most * 1e4) / 1e4}" };
         }
 
@@ -115,13 +115,13 @@ public sealed class PruneSchedule
 
     /// <summary>
     /// What a ranking across groups has to cut of <paramref name="current"/> in a step: parameters where a number of them was asked for,
-    /// else channels, of which a head has head_dim.
+    /// else indices of the roots, of which a head has head_dim.
     /// </summary>
     internal long Budget(PruneTarget target, ModelSpec current, int step, int steps)
     {
         if (target.Parameters is not { } wanted)
         {
-            return Channels(Groups(current)) - (long)(Channels(groups) * (1 - RatioAt(target, step, steps)));
+            return Indices(Groups(current)) - (long)(Indices(groups) * (1 - RatioAt(target, step, steps)));
         }
 
         long before = dense.ParameterCount();
@@ -143,13 +143,13 @@ public sealed class PruneSchedule
         return count == group.Count ? count : Math.Min(group.Count, Math.Max(1, (count + multiple / 2) / multiple) * multiple);
     }
 
-    private static long Channels(IEnumerable<Group> groups) => groups.Sum(g => (long)g.Count * g.Channels);
+    private static long Indices(IEnumerable<Group> groups) => groups.Sum(g => (long)g.Count * g.Width);
 
     /// <summary>The structures that a ratio leaves of a group, before rounding.</summary>
     private static int Kept(Group group, double ratio)
     {
-        int channels = (int)(group.Count * group.Channels * (1 - ratio));
-        return (channels + group.Channels - 1) / group.Channels; // what goes is rounded down
+        int indices = (int)(group.Count * group.Width * (1 - ratio));
+        return (indices + group.Width - 1) / group.Width; // what goes is rounded down
     }
 
     /// <summary>Of two shapes that differ by at most a structure per group: the larger, with those groups taken from the smaller that lead to the size wanted.</summary>

@@ -20,8 +20,8 @@ public enum Ranking
 /// <param name="Scores">one per structure</param>
 public sealed record ScoredGroup(Group Group, IReadOnlyList<double> Scores)
 {
-    /// <summary>One per index of the root, which the scores are sums of.</summary>
-    public IReadOnlyList<double> OfRoot { get; init; } = [];
+    /// <summary>One per index of the root, which the scores are sums of; tests compare them with recorded ones.</summary>
+    internal IReadOnlyList<double> OfRoot { get; init; } = [];
 }
 
 /// <summary>
@@ -66,7 +66,7 @@ public sealed class Selection(PruneSchedule schedule, PruneTarget target, Rankin
         foreach ((int g, int size, _) in scored.SelectMany(Units).OrderBy(unit => unit.Score))
         {
             Group group = scored[g].Group;
-            long cost = size * (target.Parameters is null ? group.Channels : group.ParametersPerStructure);
+            long cost = size * (target.Parameters is null ? group.Width : group.ParametersPerStructure);
             if (size < kept[g] && cost <= budget)
             {
                 kept[g] -= size;

@@ -14,6 +14,9 @@ public static class ConfigWriter
     /// <summary>Why stock transformers does not load <paramref name="spec"/>; null when the fields of the family say everything about it.</summary>
     public static string? WhyNotStock(ModelSpec spec) => spec.Shortcuts ? "there are matrices on the residual" : WhyNotOneShape(spec);
 
+    /// <summary>True where stock transformers loads <paramref name="spec"/> only if it takes the width of a head from head_dim, which 4.41 does not.</summary>
+    public static bool NeedsHeadDim(ModelSpec spec) => WhyNotStock(spec) is null && spec.Layers[0].QueryWidth != spec.Hidden;
+
     /// <summary>The bytes of config.json for <paramref name="spec"/>.</summary>
     /// <param name="modelFolder">the original, for every field that stays</param>
     /// <param name="spec">what the output holds</param>
@@ -58,12 +61,14 @@ public static class ConfigWriter
         }) + "\n");
     }
 
-    /// <summary>Null when heads and MLP width are the same in all layers, and the family has fields for them.</summary>
+    /// <summary>Null when heads and MLP width are the same in all layers, and the family has fields for them that its stock class accepts.</summary>
     private static string? WhyNotOneShape(ModelSpec spec)
     {
         LayerShape first = spec.Layers[0];
         return spec.Layers.Any(s => (s.Heads, s.KvHeads, s.HeadDim, s.Ffn) != (first.Heads, first.KvHeads, first.HeadDim, first.Ffn)) ? "layers differ in shape"
-            : first.QueryWidth != spec.Hidden && !Families.Of(spec).ReadsHeadDim ? $"{spec.ModelType} models have no field for the width of a head"
+            : first.QueryWidth == spec.Hidden ? null
+            : !Families.Of(spec).ReadsHeadDim ? $"{spec.ModelType} models have no field for the width of a head"
+            : spec.Hidden % first.Heads != 0 ? $"{spec.ModelType} models need a residual width that their heads divide, and {spec.Hidden} is no multiple of {first.Heads}"
             : null;
     }
 

@@ -33,7 +33,7 @@ internal sealed record Family(string ModelType)
     /// <summary>Rows of learned positions in front of the first one used.</summary>
     public int PositionOffset { get; init; }
 
-    /// <summary>The stock class takes the width of a head from head_dim where config.json has it (newer transformers), and not from hidden_size alone.</summary>
+    /// <summary>The stock class takes the width of a head from head_dim where config.json has it (newer transformers), and not from hidden_size alone; the heads must divide hidden_size all the same.</summary>
     public bool ReadsHeadDim { get; init; }
 
     /// <summary>Config fields that must have this value, because anything else is another model.</summary>

@@ -53,12 +53,8 @@ public sealed class AdapterFolderWriter : IDisposable
         }
     }
 
-    /// <summary>Writes what a run made: its best adapters, and its losses as a picture.</summary>
-    public void Write(TuneState state)
-    {
-        Write(state.Result);
-        writer.AddFile(LossPlot.FileName, LossPlot.Draw(state.Losses, state.Evaluations));
-    }
+    /// <summary>Adds a small file, such as a picture of the run.</summary>
+    public void AddFile(string name, ReadOnlySpan<byte> content) => writer.AddFile(name, content);
 
     /// <summary>Makes the folder visible; its manifest has <paramref name="configuration"/> and the model's fingerprint. Returns its files.</summary>
     public IReadOnlyList<string> Commit(JsonObject configuration) => writer.Commit(configuration, ModelFingerprint.Of(weights));

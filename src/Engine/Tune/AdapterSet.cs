@@ -1,7 +1,6 @@
 using NativeEngine.Kernels;
 using NativeEngine.Model;
 using NativeEngine.Spec;
-using NativeEngine.Text;
 
 namespace NativeEngine.Tune;
 

@@ -30,13 +30,13 @@ public sealed class Collator(int rows, int cutoff, int maxPositions, bool pack)
             mask.AsSpan(start, examples[row].Ids.Length).Fill(1);
         }
 
-        return new MicroBatch(ids, labels, mask.Contains(0) ? mask : null, null, null, examples.Length, width, examples.Sum(e => e.TargetCount));
+        return new MicroBatch(ids, labels, mask.Contains(0) ? mask : null, null, examples.Length, width, examples.Sum(e => e.TargetCount));
     }
 
     private MicroBatch Packed(List<TrainingExample>[] packed)
     {
         int width = Width(packed.Max(row => row.Sum(e => e.Ids.Length)));
-        (int[] ids, int[] labels, int[] positions) = (new int[packed.Length * width], new int[packed.Length * width], new int[packed.Length * width]);
+        (int[] ids, int[] labels) = (new int[packed.Length * width], new int[packed.Length * width]);
         Array.Fill(labels, MicroBatch.Ignored);
 
         // A pad sees itself alone, so that no softmax is empty.
@@ -47,16 +47,12 @@ public sealed class Collator(int rows, int cutoff, int maxPositions, bool pack)
             foreach (TrainingExample example in packed[row])
             {
                 Place(example, start, ids, labels);
-                for (int i = 0; i < example.Ids.Length; i++)
-                {
-                    (first[start + i], positions[start + i]) = (start % width, i);
-                }
-
+                first.AsSpan(start, example.Ids.Length).Fill(start % width);
                 start += example.Ids.Length;
             }
         }
 
-        return new MicroBatch(ids, labels, null, first, positions, packed.Length, width, packed.Sum(row => row.Sum(e => e.TargetCount)));
+        return new MicroBatch(ids, labels, null, first, packed.Length, width, packed.Sum(row => row.Sum(e => e.TargetCount)));
     }
 
     /// <summary>The rows that hold <paramref name="batch"/>: every example goes into the first row that has room for it.</summary>

@@ -5,11 +5,10 @@ namespace NativeEngine.Tune;
 /// <param name="Labels">(Rows, Width) the token itself where it is to be predicted from those in front of it, else <see cref="Ignored"/></param>
 /// <param name="Mask">(Rows, Width) 1 for tokens, 0 for padding; null when there is no padding, and in packed rows, where nothing sees it</param>
 /// <param name="First">(Rows, Width) the first position of the row that a position sees: the start of its example; null where that is 0 for all</param>
-/// <param name="Positions">(Rows, Width) positions that begin anew with every example, without a model's offset; null where they follow from the mask</param>
 /// <param name="Rows">B</param>
 /// <param name="Width">T</param>
 /// <param name="TargetCount">labels that are not ignored: the divisor of a mean loss</param>
-public sealed record MicroBatch(int[] Ids, int[] Labels, int[]? Mask, int[]? First, int[]? Positions, int Rows, int Width, int TargetCount)
+public sealed record MicroBatch(int[] Ids, int[] Labels, int[]? Mask, int[]? First, int Rows, int Width, int TargetCount)
 {
     /// <summary>The label of a position that is not trained on.</summary>
     public const int Ignored = -100;
@@ -37,7 +36,7 @@ public sealed record MicroBatch(int[] Ids, int[] Labels, int[]? Mask, int[]? Fir
     private MicroBatch RowRange(int from, int count)
     {
         int[] labels = Cut(Labels)!;
-        return new MicroBatch(Cut(Ids)!, labels, Cut(Mask), Cut(First), Cut(Positions), count, Width, labels.Count(l => l != Ignored));
+        return new MicroBatch(Cut(Ids)!, labels, Cut(Mask), Cut(First), count, Width, labels.Count(l => l != Ignored));
 
         int[]? Cut(int[]? values) => values?[(from * Width)..((from + count) * Width)];
     }

@@ -1,5 +1,3 @@
-using NativeEngine.Text;
-
 namespace NativeEngine.Tune;
 
 /// <summary>Orders that are drawn from a seed and stay the same for ever.</summary>

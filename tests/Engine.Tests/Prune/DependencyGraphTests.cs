@@ -45,7 +45,7 @@ public sealed class DependencyGraphTests
                 continue; // the reference divides where query heads and key heads differ in number, and maps to fractions of heads
             }
 
-            int[] structures = [.. Runs(sample.Value.GetProperty("cut")).Select(i => i / group.Channels).Distinct()];
+            int[] structures = [.. Runs(sample.Value.GetProperty("cut")).Select(i => i / group.Width).Distinct()];
             foreach (JsonElement member in sample.Value.GetProperty("members").EnumerateArray())
             {
                 Member ours = group.Members.Single(m => m.Module == member.GetProperty("module").GetString());

@@ -130,6 +130,31 @@ public sealed class LlmPrunerTests
         }
     }
 
+    [SkippableTheory]
+    [InlineData("taylor.param_first.sum")]
+    [InlineData("taylor.param_mix.sum")]
+    public void Without_compat_a_step_scores_what_is_left_as_if_it_had_always_been_so(string variant)
+    {
+        Importance importance = PruneRun.Variant(variant, compat: false);
+        using var run = new PruneRun("tiny-llama");
+        run.Prune(importance, 0.5, steps: 2);
+        using var left = new PrunedRun(Golden.Model("tiny-llama"), run.Steps[0].Chosen);
+        IReadOnlyList<ScoredGroup> anew = left.Score(importance, [.. run.Steps[1].Scores.Select(g => g.Group)], run.Examples);
+        Assert.Equal(run.Steps[1].Scores.Select(g => g.OfRoot), anew.Select(g => g.OfRoot));
+    }
+
+    [SkippableFact]
+    public void A_ranking_across_groups_spares_nothing_cheaper_than_what_it_cuts()
+    {
+        using var run = new PruneRun("tiny-llama");
+        PrunePlan plan = run.Prune(PruneRun.Variant("taylor.param_first.sum", compat: false), 0.25, ranking: Ranking.Global);
+        (double PerParameter, bool Cut, bool Head)[] structures = [.. from g in run.Steps[0].Scores
+                                                                      from s in g.Scores.Index()
+                                                                      select (s.Item / g.Group.ParametersPerStructure, Pruned(plan, g.Group).Contains(s.Index), g.Group.Kind == StructureKind.Heads)];
+        double dearest = structures.Where(s => s.Cut).Max(s => s.PerParameter);
+        Assert.All(structures.Where(s => !s.Cut && s.PerParameter < dearest), s => Assert.True(s.Head)); // a head may be more than is left to cut
+    }
+
     [SkippableFact]
     public void Activation_memory_does_not_change_a_score()
     {

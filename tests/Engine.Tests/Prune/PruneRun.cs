@@ -29,6 +29,9 @@ internal sealed class PruneRun : IDisposable
 
     public LayerRange Middle => new(1, Model.Spec.Layers.Count - 2);
 
+    /// <summary>The examples of the records.</summary>
+    public TokenWindows Examples => Golden.Tensors("llmpruner", "tokens", tokens + ".safetensors").Windows("examples");
+
     /// <summary>Scores and choice of every step.</summary>
     public List<(IReadOnlyList<ScoredGroup> Scores, PrunePlan Chosen)> Steps { get; } = [];
 
@@ -51,7 +54,7 @@ internal sealed class PruneRun : IDisposable
             : new PruneSchedule(Model.Spec, scope);
         var selection = new Selection(schedule, schedule.Ratio(ratio), ranking);
         var pruner = new LlmPruner(session, Model, schedule, selection, importance) { OnStep = (scores, chosen) => Steps.Add((scores, chosen)) };
-        return pruner.Run(calibration ?? Golden.Tensors("llmpruner", "tokens", tokens + ".safetensors").Windows("examples"), steps);
+        return pruner.Run(calibration ?? Examples, steps);
     }
 
     /// <summary>Parameters of what a plan leaves, and its perplexity on the first windows of WikiText-2 and PTB as the reference measures it.</summary>

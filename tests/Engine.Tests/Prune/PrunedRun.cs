@@ -35,6 +35,15 @@ internal sealed class PrunedRun : IDisposable
     public double Perplexity(TokenWindows windows) =>
         Math.Exp(PerplexityEvaluation.Mean(new PerplexityEvaluation(session, Model).Measure(windows, 8, null), PerplexityProtocol.LlmPruner));
 
+    /// <summary>The scores of <paramref name="groups"/> of what is left.</summary>
+    public IReadOnlyList<ScoredGroup> Score(Importance importance, IReadOnlyList<Group> groups, TokenWindows examples)
+    {
+        List<LabelledBatch> batches = LlmPruner.Batches(session.Backend, Model.Spec, examples);
+        IReadOnlyList<ScoredGroup> scores = new GroupScorer(session, Model, importance, groups).Score(batches);
+        batches.ForEach(b => b.Dispose());
+        return scores;
+    }
+
     public void Dispose()
     {
         Model.Dispose();

@@ -7,31 +7,8 @@ namespace NativeEngine.Tests;
 /// <summary>What LLM-Pruner picked from the scores it computed (golden/llmpruner), and the rules of our own ranking across groups.</summary>
 public sealed class SelectionTests
 {
-    public static TheoryData<string, string> Variants
-    {
-        get
-        {
-            var data = new TheoryData<string, string>();
-            foreach (string model in (string[])["tiny-llama", "tiny-llama3"])
-            {
-                foreach (string taylor in (string[])["vectorize", "param_first", "param_second", "param_mix"])
-                {
-                    foreach (string reduce in (string[])["sum", "mean", "max", "prod", "first", "second"])
-                    {
-                        data.Add(model, $"taylor.{taylor}.{reduce}");
-                    }
-                }
-
-                data.Add(model, "l1");
-                data.Add(model, "l2");
-            }
-
-            return data;
-        }
-    }
-
     [SkippableTheory]
-    [MemberData(nameof(Variants))]
+    [MemberData(nameof(LlmPrunerTests.Variants), MemberType = typeof(LlmPrunerTests))]
     public void The_smallest_scores_go_as_in_the_reference(string model, string variant)
     {
         ModelSpec spec = SpecReader.Read(Golden.Model(model));

@@ -34,8 +34,10 @@ public sealed class CompressedConfigTests
         { Llama, "ffn everywhere", "intermediate_size=100" },
         { Llama, "ffn of one layer", null },
         { Llama, "heads everywhere", "num_attention_heads=2 num_key_value_heads=1 head_dim=16" },
+        { Llama.Replace("\"num_key_value_heads\":2", "\"num_key_value_heads\":4"), "heads everywhere", null }, // 3 heads do not divide 64
         { Llama, "heads of one layer", null },
         { Llama, "hidden", "hidden_size=40 head_dim=16" },
+        { Llama, "hidden, to no multiple of the heads", null },
         { Llama, "hidden and a layer's ffn", null },
         { Llama, "layers", "num_hidden_layers=2 layer_types=[\"b\",\"d\"]" },
         { Llama, "a layer and another's ffn", null },
@@ -189,6 +191,7 @@ public sealed class CompressedConfigTests
             "heads everywhere" => [.. all.Select(l => new PrunedGroup(l, heads, [1]))],
             "heads of one layer" => [new(1, heads, [0])],
             "hidden" => [new(-1, StructureKind.Hidden, someHidden)],
+            "hidden, to no multiple of the heads" => [new(-1, StructureKind.Hidden, [.. someHidden, 32, 33])],
             "hidden and a layer's ffn" => [new(-1, StructureKind.Hidden, someHidden), new(3, StructureKind.Channels, someFfn)],
             "layers" => [new(-1, StructureKind.Layers, [0, 2])],
             "a layer and another's ffn" => [new(-1, StructureKind.Layers, [0]), new(3, StructureKind.Channels, someFfn)],

@@ -32,7 +32,6 @@ public sealed class CollatorTests
         Assert.Equal([0, 0, 0, 0, 0, 1, 1, 1, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 1, 1], micro[0].Mask!);
         Assert.Equal([X, X, X, X, X, 2, 3, X, X, X, X, X, 7, 8, 9, X, X, X, X, X, X, X, 11, X], micro[0].Targets());
         Assert.Null(micro[0].First);
-        Assert.Null(micro[0].Positions);
     }
 
     [Fact]
@@ -53,7 +52,6 @@ public sealed class CollatorTests
         Assert.Equal([1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 0, 0, 0, 0, 0, 0], packed.Ids[..16]);
         Assert.Equal([X, 2, 3, X, X, X, 7, 8, 9, X, X, X, X, X, X, X], packed.Labels[..16]);
         Assert.Equal([0, 0, 0, 3, 3, 3, 3, 3, 3, 9, 10, 11, 12, 13, 14, 15], packed.First![..16]);
-        Assert.Equal([0, 1, 2, 0, 1, 2, 3, 4, 5, 0, 0, 0, 0, 0, 0, 0], packed.Positions![..16]);
         Assert.Equal([10, 11, 12, 13, 14, 15, 16], packed.Ids[16..23]);
         Assert.Equal([X, 11, X, X, 14, 15, 16], packed.Labels[16..23]);
         Assert.Equal([0, 0, 2, 2, 2, 2, 2, 7], packed.First[16..24]);

@@ -62,13 +62,3 @@ public sealed class InstructionDataTests
 
     private static Tokenizer Sample() => Tokenizer.Load(Path.Combine(Testing.Shared.Root, "samples", "sample-llama"), TokenizerChoice.Slow, SilentReporter.Instance);
 }
-
-/// <summary>The examples of golden/llmpruner/tiny-llama/lora.json.</summary>
-internal static class AlpacaExamples
-{
-    public static TrainingExample[] First32(bool trainOnInputs)
-    {
-        var data = new InstructionData(Tokenizer.Load(Golden.Model("tiny-llama"), TokenizerChoice.Slow, SilentReporter.Instance), 256, trainOnInputs);
-        return [.. InstructionFile.Read(Testing.Shared.Path("data", "alpaca.json")).Take(32).Select(data.Encode)];
-    }
-}

@@ -67,12 +67,12 @@ public sealed class TrainerTests
             if (!padded)
             {
                 int[] ids = tokens.Ints("finetune_ids")[(step * 512)..((step + 1) * 512)];
-                return new MicroBatch(ids, Labels(ids), null, null, null, 4, 128, 4 * 127);
+                return new MicroBatch(ids, Labels(ids), null, null, 4, 128, 4 * 127);
             }
 
             int from = step % 2 * 512; // S13: the pads are trained on as well
             int[] padIds = tokens.Ints("pad_right_ids")[from..(from + 512)];
-            return new MicroBatch(padIds, Labels(padIds), tokens.Ints("pad_right_mask")[from..(from + 512)], null, null, 4, 128, 4 * 127);
+            return new MicroBatch(padIds, Labels(padIds), tokens.Ints("pad_right_mask")[from..(from + 512)], null, 4, 128, 4 * 127);
         }
 
         static int[] Labels(int[] ids) => ids;

@@ -116,13 +116,3 @@ public sealed class TrainingDataTests : IDisposable
         return Path.Combine(folder[name], "model.safetensors");
     }
 }
-
-/// <summary>Keeps what a run noticed.</summary>
-internal sealed class Notices : List<string>, IReporter
-{
-    public void Phase(string name, long total) { }
-
-    public void Step(long done, string? detail = null) { }
-
-    public void Notice(string message) => Add(message);
-}

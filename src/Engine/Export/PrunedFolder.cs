@@ -1,10 +1,9 @@
 using System.Text.Json.Nodes;
-using NativeEngine.Export;
 using NativeEngine.Kernels;
 using NativeEngine.Model;
-using NativeEngine.Spec;
+using NativeEngine.Prune;
 
-namespace NativeEngine.Prune;
+namespace NativeEngine.Export;
 
 /// <summary>Writes what a plan leaves of a model as a folder, tensor by tensor.</summary>
 internal static class PrunedFolder

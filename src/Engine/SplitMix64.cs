@@ -1,4 +1,4 @@
-namespace NativeEngine.Text;
+namespace NativeEngine;
 
 /// <summary>A random generator whose sequence is fixed for ever, unlike that of System.Random (Steele, Lea, Flood 2014).</summary>
 internal struct SplitMix64(long seed)
