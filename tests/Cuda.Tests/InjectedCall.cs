@@ -14,9 +14,6 @@ internal enum Ending
 
     /// <summary>The call is only made about the failure of another, which is told with less text.</summary>
     Told,
-
-    /// <summary>The double has no such library, and the engine does without it.</summary>
-    Absent,
 }
 
 /// <summary>How a native call fails, and what the engine makes of it.</summary>
@@ -123,9 +120,6 @@ internal sealed record InjectedCall(string Name, int Status, string Code, string
         Compiler("nvrtcGetCUBIN"),
         Compiler("nvrtcGetPTXSize"),
         Compiler("nvrtcGetPTX"),
-
-        new("nvtxRangePushA", 0, "", Ending: Ending.Absent),
-        new("nvtxRangePop", 0, "", Ending: Ending.Absent),
     ];
 
     /// <summary>By name.</summary>
