@@ -11,8 +11,8 @@ internal static partial class Check
     }
 
     /// <summary>Arguments of <see cref="IBackend.Uniform"/>.</summary>
-    public static void Uniform(Tensor y) =>
-        That(y.DType is DType.F32 or DType.F64 or DType.BF16, Op.Uniform, "the elements must be F32, F64 or BF16", y);
+    public static void Uniform(IBackend backend, Tensor y) =>
+        SameFloats(backend, Op.Uniform, y);
 
     /// <summary>Arguments of <see cref="IBackend.Transpose"/>.</summary>
     public static void Transpose(IBackend backend, Tensor y, Tensor x)

@@ -121,8 +121,8 @@ public interface IBackend : IDisposable
     /// <summary>y = 0, any type.</summary>
     void Zero(Tensor y);
 
-    /// <summary>y = limit (2 u - 1) with u in [0, 1) the upper 53 bits of splitmix64 at counter start + n D + d, rounded to F32 before BF16: the same
-    /// elements on every back-end, for weights that only have to be there. F32, F64 or BF16. (N,D)</summary>
+    /// <summary>y = limit (2 u - 1) with u in [0, 1) the upper 53 bits of splitmix64 at counter start + n D + d, rounded to F32 before a
+    /// 16-bit type: the same elements on every back-end, for weights that only have to be there. A stored weight may be BF16 everywhere. (N,D)</summary>
     void Uniform(Tensor y, double limit, ulong start);
 
     /// <summary>y = x^T. (D,N) (N,D)</summary>

@@ -43,6 +43,52 @@ public sealed class ProductTests : IDisposable
         }
     }
 
+    [SkippableTheory]
+    [InlineData(DType.BF16, DType.BF16, DType.BF16)]
+    [InlineData(DType.F16, DType.F16, DType.F16)]
+    [InlineData(DType.F32, DType.BF16, DType.BF16)]
+    [InlineData(DType.F32, DType.F16, DType.F16)]
+    [InlineData(DType.F32, DType.F32, DType.F16)]
+    [InlineData(DType.F32, DType.BF16, DType.F32)]
+    [InlineData(DType.BF16, DType.F32, DType.BF16)]
+    [InlineData(DType.F16, DType.F16, DType.F32)]
+    public void Types_of_16_bits_multiply_and_mix_with_F32(DType c, DType a, DType b)
+    {
+        CudaBackend device = Device.Open();
+        foreach ((bool transposeA, bool transposeB) in new[] { (false, true), (true, false) })
+        {
+            Tensor x = Random(a, transposeA ? 40 : 33, transposeA ? 33 : 40), y = Random(b, transposeB ? 17 : 40, transposeB ? 40 : 17), z = Random(c, 33, 17);
+            using Tensor ofDevice = Put(device, z);
+            device.Gemm(ofDevice, Put(device, x), Put(device, y), transposeA, transposeB, 1.5, -0.5);
+            Tensor exact = Wide(z);
+            cpu.Gemm(exact, Wide(x), Wide(y), transposeA, transposeB, 1.5, -0.5);
+            Close(exact, device, ofDevice, c == DType.F32 ? Tolerances.Product : Tolerances.Verb(c));
+        }
+    }
+
+    [SkippableTheory]
+    [InlineData(DType.BF16)]
+    [InlineData(DType.F16)]
+    public void Gram_of_a_16_bit_signal_loses_nothing_but_F32_sums(DType dtype)
+    {
+        CudaBackend device = Device.Open();
+        Tensor x = Random(dtype, 4500, 24), wide = Wide(x), h = cpu.Alloc(DType.F64, new Shape(24, 24));
+        cpu.Gemm(h, wide, wide, transposeA: true);
+        using Tensor ofDevice = device.Alloc(DType.F64, h.Shape), signal = Put(device, x);
+        device.Zero(ofDevice);
+        device.Gram(ofDevice, signal);
+        Close(h, device, ofDevice, Tolerances.Product);
+    }
+
+    [SkippableFact]
+    public void F64_does_not_mix()
+    {
+        CudaBackend device = Device.Open();
+        using Tensor wide = device.Alloc(DType.F64, new Shape(2, 2)), narrow = device.Alloc(DType.BF16, new Shape(2, 2));
+        Assert.Throws<ArgumentException>(() => device.Gemm(wide, wide, narrow));
+        Assert.Throws<ArgumentException>(() => device.Gemm(wide, narrow, narrow));
+    }
+
     [SkippableFact]
     public void A_batch_is_many_products_and_beta_zero_reads_nothing()
     {
@@ -146,6 +192,13 @@ public sealed class ProductTests : IDisposable
         Tensor x = cpu.Alloc(dtype, shape);
         cpu.Copy(x, cpu.Upload<double>(shape, [.. Enumerable.Range(0, (int)shape.Count).Select(_ => random.NextDouble() - 0.5)]));
         return x;
+    }
+
+    private Tensor Wide(Tensor x)
+    {
+        Tensor wide = cpu.Alloc(DType.F64, x.Shape);
+        cpu.Copy(wide, x);
+        return wide;
     }
 
     private Tensor Put(CudaBackend device, Tensor host)

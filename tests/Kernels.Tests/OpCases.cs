@@ -47,12 +47,11 @@ internal static partial class OpCases
                 (b, x) => b.Copy(x[0], x[1]), v => v[1].CopyTo(v[0], 0));
             yield return new(Op.Zero, t, $"{n}x{d}", [Out(t, n, d)],
                 (b, x) => b.Zero(x[0]), v => Array.Clear(v[0]));
-            yield return new(Op.Uniform, t, $"{n}x{d}", [Out(t, n, d)],
-                (b, x) => b.Uniform(x[0], 0.03, 7UL << 40), v => Each(v[0], i => OpReference.Uniform(0.03, (7UL << 40) + (ulong)i)));
-            if (t == DType.F32)
+            DType[] drawn = t switch { DType.F32 => [t, DType.BF16], DType.BF16 => [], _ => [t] }; // the CPU has it in BF16 too
+            foreach (DType type in drawn)
             {
-                yield return new(Op.Uniform, DType.BF16, $"{n}x{d}", [Out(DType.BF16, n, d)],
-                    (b, x) => b.Uniform(x[0], 0.03, 5), v => Each(v[0], i => OpReference.ToBF16((float)OpReference.Uniform(0.03, 5 + (ulong)i))));
+                yield return new(Op.Uniform, type, $"{n}x{d}", [Out(type, n, d)],
+                    (b, x) => b.Uniform(x[0], 0.03, 7UL << 40), v => Each(v[0], i => OpReference.Stored(type, OpReference.Uniform(0.03, (7UL << 40) + (ulong)i))));
             }
 
             yield return new(Op.Transpose, t, $"{n}x{d}", [Out(t, d, n), In(t, n, d)],

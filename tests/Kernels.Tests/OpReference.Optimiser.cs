@@ -12,12 +12,13 @@ internal static partial class OpReference
         return limit * (2 * Math.ScaleB((state ^ (state >> 31)) >> 11, -53) - 1);
     }
 
-    /// <summary>The bfloat16 number next to x, of two the even one.</summary>
-    public static double ToBF16(float x)
+    /// <summary>The number of a 16-bit type next to x, which is rounded to F32 before; of two the even one.</summary>
+    public static double Stored(DType dtype, double x) => dtype switch
     {
-        uint bits = BitConverter.SingleToUInt32Bits(x), kept = bits >> 16, rest = bits & 0xFFFF;
-        return BitConverter.UInt32BitsToSingle((rest > 0x8000 || (rest == 0x8000 && (kept & 1) == 1) ? kept + 1 : kept) << 16);
-    }
+        DType.BF16 => ToBF16((float)x),
+        DType.F16 => (double)(Half)(float)x,
+        _ => x,
+    };
 
     public static void Dropout(double[] y, double[] x, double rate, ulong key, int skipped = 0)
     {
@@ -54,5 +55,11 @@ internal static partial class OpReference
             double mean = m[i] / (1 - Math.Pow(step.Beta1, step.Step)), square = v[i] / (1 - Math.Pow(step.Beta2, step.Step));
             w[i] -= step.LearningRate * mean / (Math.Sqrt(square) + step.Epsilon);
         }
+    }
+
+    private static double ToBF16(float x)
+    {
+        uint bits = BitConverter.SingleToUInt32Bits(x), kept = bits >> 16, rest = bits & 0xFFFF;
+        return BitConverter.UInt32BitsToSingle((rest > 0x8000 || (rest == 0x8000 && (kept & 1) == 1) ? kept + 1 : kept) << 16);
     }
 }

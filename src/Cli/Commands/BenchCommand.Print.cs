@@ -1,3 +1,4 @@
+using System.Globalization;
 using NativeEngine.Bench;
 using NativeEngine.Cli.Output;
 
@@ -11,10 +12,10 @@ internal static partial class BenchCommand
         report.Line("device", result.Device);
         report.Blank();
         report.Table(
-            ["type", "n", "threads", "gflop/s", "peak", "of peak"],
+            ["type", "n", "threads", "GFLOP/s", "peak", "of peak"],
             [.. result.Rows.Select(row => (string[])
             [
-                row.Dtype, $"{row.N}", $"{row.Threads}", Format.Rate(row.Gflops ?? double.NaN), Format.Rate(row.PeakGflops), row.ShareOfPeak is { } share ? Format.Percent(share) : "-",
+                row.Dtype, $"{row.N}", ThreadCount(row.Threads), Format.Rate(row.Gflops ?? double.NaN), Format.Rate(row.PeakGflops), row.ShareOfPeak is { } share ? Format.Percent(share) : "-",
             ])]);
         Print(result.Targets, report);
     }
@@ -25,7 +26,7 @@ internal static partial class BenchCommand
         report.Blank();
         report.Table(
             ["n", "threads", "seconds", "residual", "orthogonality"],
-            [.. result.Rows.Select(row => (string[])[$"{row.N}", $"{row.Threads}", $"{row.Seconds:0.000}", $"{row.Residual:0.000}", $"{row.Orthogonality:0.000}"])]);
+            [.. result.Rows.Select(row => (string[])[$"{row.N}", ThreadCount(row.Threads), $"{row.Seconds:0.0000}", $"{row.Residual:0.000}", $"{row.Orthogonality:0.000}"])]);
         Print(result.Targets, report);
     }
 
@@ -36,12 +37,12 @@ internal static partial class BenchCommand
         report.Line("copy", $"{Format.Rate(result.CopyGigabytesPerSecond)} GB/s");
         foreach ((string dtype, double gflops) in result.PeakGflops)
         {
-            report.Line($"peak {dtype}", $"{Format.Rate(gflops)} gflop/s");
+            report.Line($"peak {dtype}", $"{Format.Rate(gflops)} GFLOP/s");
         }
 
         report.Blank();
         report.Table(
-            ["op", "ms", "GB/s", "gflop/s", "share"],
+            ["op", "ms", "GB/s", "GFLOP/s", "share"],
             [.. result.Rows.Select(row => (string[])
             [
                 row.Kernel, $"{row.Seconds * 1e3:0.000}", row.GigabytesPerSecond is { } rate ? Format.Rate(rate) : "", row.Gflops is { } gflops ? Format.Rate(gflops) : "",
@@ -58,17 +59,19 @@ internal static partial class BenchCommand
             report.Blank();
             report.Table(
                 ["target on one H100", "measured", "aim", "reached"],
-                [.. targets.Select(t => (string[])[t.Name, $"{t.Measured:0.00} {t.Unit}", $"{t.Goal:0.00} {t.Unit}", Format.Percent(t.Ratio)])]);
+                [.. targets.Select(t => (string[])[t.Name, $"{t.Measured:0.00} {t.Unit}".TrimEnd(), $"{t.Goal:0.00} {t.Unit}".TrimEnd(), Format.Percent(t.Ratio)])]);
         }
     }
+
+    private static string ThreadCount(int? threads) => threads?.ToString(CultureInfo.InvariantCulture) ?? "-";
 
     private static void Print(SliceBenchResult result, Report report)
     {
         report.Line("shape", result.Shape);
         report.Line("parameters", Format.Count(result.Parameters));
         report.Line("device", result.Device);
-        report.Line("gflop/s", $"{Format.Rate(result.Gflops)}, {Format.Percent(result.ShareOfPeak)} of the peak");
-        report.Line("disk", $"{Format.Rate(result.Disk.WriteBytesPerSecond / 1e9)} GB/s written, {Format.Rate(result.Disk.ReadBytesPerSecond / 1e9)} GB/s read, {Format.Bytes(result.Disk.Bytes)}");
+        report.Line("GFLOP/s", $"{Format.Rate(result.Gflops)}, {Format.Percent(result.ShareOfPeak)} of the peak");
+        report.Line("disk", $"{Format.Bytes((long)result.Disk.WriteBytesPerSecond)}/s written, {Format.Bytes((long)result.Disk.ReadBytesPerSecond)}/s read, {Format.Bytes(result.Disk.Bytes)}");
         report.Blank();
         report.Table(
             ["layers", "tokens", "seconds", "s / layer / Mtoken"],

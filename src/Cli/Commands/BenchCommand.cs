@@ -57,7 +57,7 @@ internal static partial class BenchCommand
     {
         Option<int?> rows = Checked.OptionalInteger("--rows", "Rows of the matrices: tokens (default: 2048, 16384 on cuda)");
         Option<int?> columns = Checked.OptionalInteger("--columns", "Columns: width of the model, a multiple of 16 (default: 1024, 4096 on cuda)");
-        CommonOptions common = new() { Computes = true };
+        CommonOptions common = new() { Computes = true, Dtype = CommonOptions.ComputeType("fp32") };
 
         Verb verb = new(
             "kernels",
@@ -77,7 +77,7 @@ internal static partial class BenchCommand
         Option<int> samples = Checked.Integer("--samples", "Calibration windows of the largest run", 32);
         Option<int> seqLen = Checked.Integer("--seqlen", "Tokens per window, never above the shape's positions", 2048);
         Option<double> sparsity = SliceCommand.Sparsity();
-        CommonOptions common = new() { Computes = true };
+        CommonOptions common = new() { Computes = true, Dtype = CommonOptions.ComputeType("fp32 on cpu, bf16 on cuda") };
 
         Verb verb = new(
             "slice",
@@ -98,7 +98,7 @@ internal static partial class BenchCommand
         Option<int> seqLen = Checked.Integer("--seqlen", "Tokens per window, never above the shape's positions", 64);
         Option<double> ratio = PruneCommand.Ratio();
         Option<TaylorOrder> taylor = PruneCommand.Taylor();
-        CommonOptions common = new() { Computes = true, Backpropagates = true };
+        CommonOptions common = new() { Computes = true, Backpropagates = true, Dtype = CommonOptions.ComputeType("fp32 on cpu, bf16 on cuda") };
 
         Verb verb = new(
             "prune",

@@ -21,8 +21,7 @@ internal sealed class CommonOptions
     public Option<string?> Device { get; } = new CheckedOption<string?>(
         "--device", "cpu|cuda[:n]", "Device to run on (default: the best one found)", "cpu, cuda, cuda:n", TryDevice);
 
-    public Option<DType?> Dtype { get; } = Checked.Choice<DType?>(
-        "--dtype", "Type to compute in (default: fp32 on cpu, as stored on cuda)", ("fp32", DType.F32), ("bf16", DType.BF16), ("fp16", DType.F16));
+    public Option<DType?> Dtype { get; init; } = ComputeType("fp32 on cpu, as stored on cuda");
 
     public Option<int?> Threads { get; } = Checked.OptionalInteger("--threads", "Threads to use (default: all cores); results do not depend on it", most: 1024);
 
@@ -42,6 +41,10 @@ internal sealed class CommonOptions
     public Option<string?> LogFile { get; } = Checked.Text("--log-file", "FILE", "Append progress, notices and the outcome to FILE, one JSON object per line");
 
     public Option<string?> Config { get; } = Checked.Text("--config", "FILE", "Take options that are not given here from FILE, a JSON object of names and values");
+
+    /// <summary>What a model computes in.</summary>
+    public static Option<DType?> ComputeType(string byDefault) => Checked.Choice<DType?>(
+        "--dtype", $"Type to compute in (default: {byDefault})", ("fp32", DType.F32), ("bf16", DType.BF16), ("fp16", DType.F16));
 
     /// <summary>What OUT holds, for the verbs that write a model.</summary>
     public static Option<DType?> Store() => Checked.Choice<DType?>(

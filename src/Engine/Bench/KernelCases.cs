@@ -56,7 +56,7 @@ internal sealed class KernelCases : IDisposable
 
     /// <summary>Those that the device has.</summary>
     public IEnumerable<KernelCase> All => Memory().Concat(Pointwise()).Concat(Norms()).Concat(Positions()).Concat(Mlp()).Concat(Loss()).Concat(Importance())
-        .Concat(Products()).Concat(Attention()).Where(test => backend.Supports(test.Op, test.Op is Op.Gram ? DType.F32 : test.Op is Op.SymEig or Op.Qr ? DType.F64 : real));
+        .Concat(Products()).Concat(Attention()).Where(test => backend.Supports(test.Op, test.Op is Op.SymEig or Op.Qr ? DType.F64 : real));
 
     /// <inheritdoc/>
     public void Dispose() => owned.ForEach(t => t.Dispose());
@@ -64,8 +64,10 @@ internal sealed class KernelCases : IDisposable
     private IEnumerable<KernelCase> Memory()
     {
         var host = new byte[x.Shape.Count * x.DType.Size()];
-        yield return new("upload", Op.Upload, () => backend.Upload<byte>(y, host)) { Bytes = host.Length, OverBus = true };
-        yield return new("download", Op.Download, () => backend.Download<byte>(host, x)) { Bytes = host.Length, OverBus = true };
+        yield return OverBus(Op.Upload, () => backend.Upload<byte>(y, host));
+        yield return OverBus(Op.Download, () => backend.Download<byte>(host, x));
+        yield return OverBus(Op.Fill, () => backend.Fill(y, (part, from) => host.AsSpan((int)from, part.Length).CopyTo(part)));
+        yield return OverBus(Op.Drain, () => backend.Drain(x, (part, from) => part.CopyTo(host.AsSpan((int)from))).GetAwaiter().GetResult());
         yield return Bound(Op.Copy, 2, () => backend.Copy(y, x));
         yield return Bound(Op.Zero, 1, () => backend.Zero(y));
         yield return Bound(Op.Uniform, 1, () => backend.Uniform(y, 1, 0));
@@ -143,10 +145,11 @@ internal sealed class KernelCases : IDisposable
         {
             Tensor stored = Drawn(DType.BF16, columns, columns);
             yield return new("Gemm, weight in bf16", Op.Gemm, () => backend.Gemm(y, x, stored, transposeB: true)) { Flops = 2 * n * d * d, Peak = real };
-            Tensor h = Own(backend.Alloc(DType.F64, new Shape(columns, columns)));
-            backend.Zero(h);
-            yield return new("Gram, one triangle", Op.Gram, () => backend.Gram(h, x)) { Flops = n * d * d, Peak = backend.IsHost ? DType.F64 : DType.F32 };
         }
+
+        Tensor h = Own(backend.Alloc(DType.F64, new Shape(columns, columns)));
+        backend.Zero(h);
+        yield return new("Gram, one triangle", Op.Gram, () => backend.Gram(h, x)) { Flops = n * d * d, Peak = backend.IsHost ? DType.F64 : real };
 
         int size = Math.Min(columns, LargestFactor);
         double cube = Math.Pow(size, 3);
@@ -188,6 +191,9 @@ internal sealed class KernelCases : IDisposable
 
     /// <summary>A case that moves as many bytes as <paramref name="matrices"/> of x.</summary>
     private KernelCase Bound(Op op, double matrices, Action run) => new(op.ToString(), op, run) { Bytes = matrices * x.Shape.Count * x.DType.Size() };
+
+    /// <summary>A case that moves x between host and device.</summary>
+    private KernelCase OverBus(Op op, Action run) => Bound(op, 1, run) with { OverBus = true };
 
     private Tensor Drawn(DType dtype, int n, int d)
     {

@@ -79,7 +79,7 @@ public static class SliceBench
             Parameters = spec.ParameterCount(),
             Phases = phases,
             Gflops = flops / 1e9,
-            ShareOfPeak = flops / meter.PeakFlops(session.ComputeType ?? DType.BF16, spec.Hidden, spec.Hidden, spec.Hidden),
+            ShareOfPeak = flops / meter.PeakFlops(SyntheticModel.ComputeType(session), spec.Hidden, spec.Hidden, spec.Hidden),
             Disk = Disk(session.Backend, shape),
             Rows = rows,
             Targets = session.Backend.IsHost ? [] : Targets(shape, samples, width, sparsity, rows[^1].Seconds),

@@ -16,6 +16,9 @@ internal static class SyntheticModel
     private const double HalfWidth = 0.02 * 1.7320508; // a uniform number on +- sqrt(3) s has deviation s
     private const int Bands = 16; // of the embedding's columns
 
+    /// <summary>What models of a shape compute in.</summary>
+    public static DType ComputeType(Session session) => session.ComputeType ?? DType.BF16;
+
     /// <summary>Names of the shapes, e.g. opt-125m.</summary>
     public static IReadOnlyList<string> Shapes { get; } = [.. typeof(SyntheticModel).Assembly.GetManifestResourceNames()
         .Where(n => n.EndsWith(".json", StringComparison.Ordinal))

@@ -57,89 +57,43 @@ public sealed class PerplexityEvaluation(Session session, CausalModel model)
     /// <summary>Evaluates windows from <paramref name="first"/> on, <paramref name="batch"/> at a time; returns how many.</summary>
     private int Measure(Forward forward, TokenWindows windows, int first, int batch, int? ignoredId, WindowNll[] result)
     {
-        int layers = model.Spec.Layers.Count, count = batch;
-        if (!model.IsResident)
+        int layers = model.Spec.Layers.Count, count = Math.Min(ResidualStreams.WindowsTogether(session, model, windows, batch), windows.Rows - first);
+        TokenWindows part = windows.RowRange(first, count);
+        using ResidualStreams streams = ResidualStreams.Of(session, model, forward, part, batch);
+        streams.Run(l =>
         {
-            // Reading a layer is the expensive part then: pass as many windows as fit through it at a time.
-            long windowBytes = (long)windows.Width * model.Spec.Hidden * model.DType.Size();
-            count = (int)Math.Clamp(session.SignalMemory / windowBytes / batch * batch, batch, Math.Max(batch, windows.Rows));
-        }
+            for (int b = 0; b < streams.Count; b++)
+            {
+                RequireFinite(streams[b], l);
+            }
 
-        count = Math.Min(count, windows.Rows - first);
-        List<Stream> streams = [];
-        try
+            session.Reporter.Step((long)first * layers + (l + 1L) * count, $"layer {l}");
+        });
+        for (int b = 0; b < streams.Count; b++)
         {
-            for (int r = first; r < first + count; r += batch)
-            {
-                streams.Add(new Stream(r, Batch(windows, r, Math.Min(batch, first + count - r))));
-            }
-
-            foreach (Stream s in streams)
-            {
-                s.Residual = forward.Embed(model.Outer, s.Batch);
-            }
-
-            for (int l = 0; l < layers; l++)
-            {
-                session.Cancel.ThrowIfCancellationRequested();
-                LayerWeights layer = model.Layer(l);
-                try
-                {
-                    foreach (Stream s in streams)
-                    {
-                        s.Residual = forward.Layer(layer, l, s.Residual!, s.Batch);
-                        RequireFinite(s.Residual, l);
-                    }
-                }
-                finally
-                {
-                    model.Release(layer);
-                }
-
-                session.Reporter.Step((long)first * layers + (l + 1L) * count, $"layer {l}");
-            }
-
-            foreach (Stream s in streams)
-            {
-                Score(forward, s, windows, ignoredId, result);
-            }
-        }
-        finally
-        {
-            streams.ForEach(s => s.Dispose());
+            int row = b * batch, rows = Math.Min(batch, count - row);
+            Score(forward, streams[b], part.RowRange(row, rows).NextIds(ignoredId), result.AsSpan(first + row, rows));
         }
 
         return count;
     }
 
-    private TokenBatch Batch(TokenWindows windows, int row, int rows) => new(
-        backend, model.Spec, windows.Ids.AsSpan(row * windows.Width, rows * windows.Width), windows.Width,
-        windows.Mask is null ? default : windows.Mask.AsSpan(row * windows.Width, rows * windows.Width));
-
-    /// <summary>Target of position t is the id at t + 1; the last position of a window has none.</summary>
-    private void Score(Forward forward, Stream s, TokenWindows windows, int? ignoredId, WindowNll[] result)
+    /// <summary>What <paramref name="next"/> costs behind a stream of as many windows as <paramref name="result"/> has room for.</summary>
+    private void Score(Forward forward, Tensor stream, int[] next, Span<WindowNll> result)
     {
-        int width = windows.Width, n = s.Batch.Sequences * width, offset = s.FirstRow * width;
-        var target = new int[n];
-        for (int i = 0; i < n; i++)
-        {
-            bool counts = i % width != width - 1 && windows.Ids[offset + i + 1] != ignoredId
-                && (windows.Mask is null || (windows.Mask[offset + i] != 0 && windows.Mask[offset + i + 1] != 0));
-            target[i] = counts ? windows.Ids[offset + i + 1] : -1;
-        }
-
-        using Tensor targets = backend.Upload<int>(new Shape(n), target), logProbs = backend.Alloc(DType.F64, new Shape(n));
-        forward.TokenLogProbs(logProbs, model.Outer, s.Residual!, targets);
+        int width = next.Length / result.Length;
+        using Tensor targets = backend.Upload<int>(new Shape(next.Length), next), logProbs = backend.Alloc(DType.F64, new Shape(next.Length));
+        forward.TokenLogProbs(logProbs, model.Outer, stream, targets);
         double[] logProb = backend.Download<double>(logProbs);
-        for (int row = 0; row < s.Batch.Sequences; row++)
+        for (int row = 0; row < result.Length; row++)
         {
             (double sum, int count) = (0, 0);
             for (int i = row * width; i < (row + 1) * width; i++)
             {
-                (sum, count) = target[i] < 0 ? (sum, count) : (sum - logProb[i], count + 1);
+                (sum, count) = next[i] < 0 ? (sum, count) : (sum - logProb[i], count + 1);
             }
 
-            result[s.FirstRow + row] = new WindowNll(sum, count);
+            result[row] = new WindowNll(sum, count);
         }
     }
 
@@ -153,22 +107,6 @@ public sealed class PerplexityEvaluation(Session session, CausalModel model)
                 Key = $"layer {layer}",
                 Hint = "the weights are finite, so an activation overflowed: the checkpoint is damaged or was stored in too narrow a type",
             };
-        }
-    }
-
-    /// <summary>A batch of windows on its way through the layers.</summary>
-    private sealed class Stream(int firstRow, TokenBatch batch) : IDisposable
-    {
-        public int FirstRow => firstRow;
-
-        public TokenBatch Batch => batch;
-
-        public Tensor? Residual { get; set; }
-
-        public void Dispose()
-        {
-            Residual?.Dispose();
-            Batch.Dispose();
         }
     }
 }

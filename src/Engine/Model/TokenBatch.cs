@@ -1,3 +1,4 @@
+using NativeEngine.Checkpoints;
 using NativeEngine.Kernels;
 using NativeEngine.Spec;
 
@@ -34,6 +35,9 @@ public sealed class TokenBatch : IDisposable
         Mask = mask.IsEmpty ? null : backend.Upload(new Shape(Sequences, length), mask);
         First = first.IsEmpty ? null : backend.Upload(new Shape(Sequences, length), first);
     }
+
+    /// <summary>Puts <paramref name="windows"/> on the device, a sequence each.</summary>
+    public static TokenBatch Of(IBackend backend, ModelSpec spec, TokenWindows windows) => new(backend, spec, windows.Ids, windows.Width, windows.Mask);
 
     /// <summary>B</summary>
     public int Sequences { get; }

@@ -152,3 +152,20 @@ public sealed record LayerWeights(LayerShape Shape, IReadOnlyList<Station> Stati
     /// <summary>The tensors under their roles, as a checkpoint stores them. Borrows the memory.</summary>
     public IEnumerable<(Role Role, bool IsBias, Tensor Value)> Tensors() => Stations.SelectMany(s => s.Tensors());
 }
+
+/// <summary>The weights outside the layers; matrices of <see cref="CausalModel.Outer"/> may be BF16.</summary>
+/// <param name="Embed">(V, D)</param>
+/// <param name="Position">(P, D); null for rotary positions</param>
+/// <param name="NormFinal">norm in front of the head</param>
+/// <param name="Head">(V, D); shares the embedding's memory in a tied model</param>
+public sealed record OuterWeights(Tensor Embed, Tensor? Position, Norm NormFinal, Linear Head) : IDisposable
+{
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Embed.Dispose();
+        Position?.Dispose();
+        NormFinal.Dispose();
+        Head.Dispose();
+    }
+}

@@ -29,72 +29,35 @@ public sealed class BlockInfluence(Session session, CausalModel model)
         using var forward = new Forward(backend, model.Spec, model.DType);
         for (int first = 0; first < windows.Rows;)
         {
-            (int count, double[] cosines) = session.Fit(batch, rows => Cosines(forward, windows, first, rows));
-            sums = [.. sums.Zip(cosines, (sum, more) => sum + more)];
+            (int count, sums) = session.Fit(batch, rows => AddCosines(sums, forward, windows, first, rows));
             first += count;
         }
 
         return Array.ConvertAll(sums, sum => 1 - sum / tokens);
     }
 
-    /// <summary>The sum of the cosines of every layer over windows from <paramref name="first"/> on, <paramref name="batch"/> at a time, and how many they are.</summary>
-    private (int Count, double[] Cosines) Cosines(Forward forward, TokenWindows windows, int first, int batch)
+    /// <summary><paramref name="sums"/> and the cosines of every layer over windows from <paramref name="first"/> on, and how many windows that were.</summary>
+    private (int Count, double[] Sums) AddCosines(double[] sums, Forward forward, TokenWindows windows, int first, int batch)
     {
-        int layers = model.Spec.Layers.Count, count = batch;
-        if (!model.IsResident)
+        int layers = model.Spec.Layers.Count, count = Math.Min(ResidualStreams.WindowsTogether(session, model, windows, batch), windows.Rows - first);
+        TokenWindows part = windows.RowRange(first, count);
+        using ResidualStreams streams = ResidualStreams.Of(session, model, forward, part, batch);
+        float[][] front = [.. Enumerable.Range(0, streams.Count).Select(b => backend.ToSingle(streams[b]))];
+        sums = [.. sums];
+        streams.Run(l =>
         {
-            // Reading a layer is the expensive part then: pass as many windows as fit through it at a time.
-            long windowBytes = (long)windows.Width * model.Spec.Hidden * model.DType.Size();
-            count = (int)Math.Clamp(session.SignalMemory / windowBytes / batch * batch, batch, Math.Max(batch, windows.Rows));
-        }
-
-        count = Math.Min(count, windows.Rows - first);
-        var cosines = new double[layers];
-        TokenBatch[] batches = [.. Enumerable.Range(first, count).Chunk(batch).Select(rows => Batch(windows, rows[0], rows.Length))];
-        var x = new Tensor?[batches.Length];
-        try
-        {
-            for (int b = 0; b < batches.Length; b++)
+            for (int b = 0; b < front.Length; b++)
             {
-                x[b] = forward.Embed(model.Outer, batches[b]);
+                float[] behind = backend.ToSingle(streams[b]);
+                int tokens = behind.Length / model.Spec.Hidden;
+                AddCosines(ref sums[l], front[b], behind, part.Mask is null ? default : part.Mask.AsSpan(b * batch * part.Width, tokens));
+                front[b] = behind;
             }
 
-            for (int l = 0; l < layers; l++)
-            {
-                session.Cancel.ThrowIfCancellationRequested();
-                LayerWeights layer = model.Layer(l);
-                try
-                {
-                    for (int b = 0; b < batches.Length; b++)
-                    {
-                        float[] before = backend.ToSingle(x[b]!);
-                        x[b] = forward.Layer(layer, l, x[b]!, batches[b]);
-                        AddCosines(ref cosines[l], before, backend.ToSingle(x[b]!), MaskOf(windows, first + b * batch, batches[b].Sequences));
-                    }
-                }
-                finally
-                {
-                    model.Release(layer);
-                }
-
-                session.Reporter.Step((long)first * layers + (l + 1L) * count, $"layer {l}");
-            }
-        }
-        finally
-        {
-            Array.ForEach(x, t => t?.Dispose());
-            Array.ForEach(batches, b => b.Dispose());
-        }
-
-        return (count, cosines);
+            session.Reporter.Step((long)first * layers + (l + 1L) * count, $"layer {l}");
+        });
+        return (count, sums);
     }
-
-    private TokenBatch Batch(TokenWindows windows, int row, int rows) => new(
-        backend, model.Spec, windows.Ids.AsSpan(row * windows.Width, rows * windows.Width), windows.Width,
-        MaskOf(windows, row, rows));
-
-    private static ReadOnlySpan<int> MaskOf(TokenWindows windows, int row, int rows) =>
-        windows.Mask is null ? default : windows.Mask.AsSpan(row * windows.Width, rows * windows.Width);
 
     /// <summary>Token by token, so that the sum does not depend on the batches.</summary>
     private void AddCosines(ref double sum, ReadOnlySpan<float> x, ReadOnlySpan<float> y, ReadOnlySpan<int> mask)

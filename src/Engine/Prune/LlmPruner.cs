@@ -61,20 +61,11 @@ public sealed class LlmPruner(Session session, CausalModel model, PruneSchedule 
 
     private static List<LabelledBatch> Batches(IBackend backend, Spec.ModelSpec spec, TokenWindows windows, int perBatch)
     {
-        int width = windows.Width;
         List<LabelledBatch> batches = [];
         for (int r = 0; r < windows.Rows; r += perBatch)
         {
-            int from = r * width, count = Math.Min(perBatch, windows.Rows - r) * width;
-            ReadOnlySpan<int> ids = windows.Ids.AsSpan(from, count), mask = windows.Mask is null ? default : windows.Mask.AsSpan(from, count);
-            var targets = new int[count];
-            for (int i = 0; i < count; i++)
-            {
-                bool counts = i % width != width - 1 && (mask.IsEmpty || (mask[i] != 0 && mask[i + 1] != 0));
-                targets[i] = counts ? ids[i + 1] : -1;
-            }
-
-            batches.Add(new LabelledBatch(backend, new TokenBatch(backend, spec, ids, width, mask), targets));
+            TokenWindows part = windows.RowRange(r, Math.Min(perBatch, windows.Rows - r));
+            batches.Add(new LabelledBatch(backend, TokenBatch.Of(backend, spec, part), part.NextIds()));
         }
 
         return batches;

@@ -1,3 +1,4 @@
+using NativeEngine.Model;
 using NativeEngine.Spec;
 
 namespace NativeEngine.Prune;
@@ -11,9 +12,8 @@ public sealed record PrunedGroup(int Layer, StructureKind Kind, IReadOnlyList<in
 /// <summary>Where a tensor of the pruned model comes from.</summary>
 /// <param name="Pruned">the tensor</param>
 /// <param name="Dense">the one it is cut out of</param>
-/// <param name="Rows">which of its rows stay (elements, of a bias or a norm), ascending; null for all</param>
-/// <param name="Columns">which of its columns stay; null for all</param>
-public sealed record KeptTensor(Parameter Pruned, Parameter Dense, int[]? Rows, int[]? Columns);
+/// <param name="Cut">what stays of that one</param>
+public sealed record KeptTensor(Parameter Pruned, Parameter Dense, TensorCut Cut);
 
 /// <summary>The decision what to cut, as data: it needs no weights, can be stored, and can be applied later.</summary>
 /// <param name="Dense">the model it cuts; layers and structures are numbered in it</param>
@@ -49,11 +49,9 @@ public sealed record PrunePlan(ModelSpec Dense, IReadOnlyList<PrunedGroup> Group
         foreach (Parameter p in Apply().Parameters())
         {
             int l = p.Layer < 0 ? -1 : layers[p.Layer];
-            yield return new KeptTensor(
-                p,
-                dense[(p.Role, l, p.IsBias)],
-                kept.GetValueOrDefault((p.Role, l, true)),
-                p.Shape.Rank == 1 ? null : kept.GetValueOrDefault((p.Role, l, false)));
+            Parameter source = dense[(p.Role, l, p.IsBias)];
+            int[]? outputs = kept.GetValueOrDefault((p.Role, l, true)), inputs = p.Shape.Rank == 1 ? null : kept.GetValueOrDefault((p.Role, l, false));
+            yield return new KeptTensor(p, source, new TensorCut(source.Name, outputs, inputs));
         }
     }
 

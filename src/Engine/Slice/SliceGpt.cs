@@ -181,10 +181,9 @@ public sealed class SliceGpt : IDisposable
             session.Switch("forward");
             first += session.Fit(Math.Max(1, backend.BatchRows / windows.Width), sequences =>
             {
-                int from = first * windows.Width, rows = Math.Min(sequences, windows.Rows - first), count = rows * windows.Width;
-                ReadOnlySpan<int> mask = windows.Mask is null ? default : windows.Mask.AsSpan(from, count);
-                using var batch = new TokenBatch(backend, model.Spec, windows.Ids.AsSpan(from, count), windows.Width, mask);
-                visit(batch, from);
+                int rows = Math.Min(sequences, windows.Rows - first);
+                using TokenBatch batch = TokenBatch.Of(backend, model.Spec, windows.RowRange(first, rows));
+                visit(batch, (long)first * windows.Width);
                 return rows;
             });
         }

@@ -110,46 +110,18 @@ public sealed class Trainer : IDisposable
     /// <summary>The sum of the losses of <paramref name="batches"/>, which pass through a layer together.</summary>
     private double Loss(MicroBatch[] batches)
     {
-        LabelledBatch[] labelled = [.. batches.Select(b => Labelled(b, null))];
-        var x = new Tensor?[labelled.Length];
-        try
+        using var streams = new ResidualStreams(session, model, forward, [.. batches.Select(b => Tokens(b))]);
+        streams.Run();
+        double sum = 0;
+        for (int b = 0; b < batches.Length; b++)
         {
-            for (int i = 0; i < x.Length; i++)
-            {
-                x[i] = forward.Embed(model.Outer, labelled[i].Tokens);
-            }
-
-            for (int l = 0; l < model.Spec.Layers.Count; l++)
-            {
-                session.Cancel.ThrowIfCancellationRequested();
-                LayerWeights layer = model.Layer(l);
-                try
-                {
-                    for (int i = 0; i < x.Length; i++)
-                    {
-                        x[i] = forward.Layer(layer, l, x[i]!, labelled[i].Tokens);
-                    }
-                }
-                finally
-                {
-                    model.Release(layer);
-                }
-            }
-
-            return x.Zip(labelled, OfBatch).Sum();
-        }
-        finally
-        {
-            Array.ForEach(x, t => t?.Dispose());
-            Array.ForEach(labelled, b => b.Dispose());
+            int[] next = batches[b].Targets();
+            using Tensor targets = session.Backend.Upload<int>(new Shape(next.Length), next), logProbs = session.Backend.Alloc(DType.F64, new Shape(next.Length));
+            forward.TokenLogProbs(logProbs, model.Outer, streams[b], targets);
+            sum -= session.Backend.Download<double>(logProbs).Sum();
         }
 
-        double OfBatch(Tensor? behind, LabelledBatch batch)
-        {
-            using Tensor logProbs = session.Backend.Alloc(DType.F64, new Shape(behind!.Rows));
-            forward.TokenLogProbs(logProbs, model.Outer, behind, batch.Targets);
-            return -System.Numerics.Tensors.TensorPrimitives.Sum<double>(session.Backend.Download<double>(logProbs));
-        }
+        return sum;
     }
 
     /// <summary>
@@ -191,10 +163,10 @@ public sealed class Trainer : IDisposable
         session.Reporter.Notice(FormattableString.Invariant($"step {state.Step}: a gradient overflows fp16; the step changes nothing, and the loss's scale is {scale.Value / 2} from now on"));
     }
 
-    private LabelledBatch Labelled(MicroBatch b, ulong? dropout, int firstRow = 0) => new(
-        session.Backend,
-        new TokenBatch(session.Backend, model.Spec, b.Ids, b.Width, b.Mask, first: b.First) { Dropout = dropout, DropoutRow = (long)firstRow * b.Width },
-        b.Targets());
+    private LabelledBatch Labelled(MicroBatch b, ulong dropout, int firstRow) => new(session.Backend, Tokens(b, dropout, firstRow), b.Targets());
+
+    private TokenBatch Tokens(MicroBatch b, ulong? dropout = null, int firstRow = 0) =>
+        new(session.Backend, model.Spec, b.Ids, b.Width, b.Mask, first: b.First) { Dropout = dropout, DropoutRow = (long)firstRow * b.Width };
 
     /// <summary>A key of its own for every micro-batch of the run, so that a resumed run drops what an uninterrupted one does.</summary>
     private ulong DropoutKey(int micro) => new SplitMix64((long)new SplitMix64(options.Seed + state.Step).Next() + micro).Next();

@@ -8,7 +8,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void Uniform(Tensor y, double limit, ulong start)
     {
-        Check.Uniform(y);
+        Check.Uniform(this, y);
         ForRows(y.Rows, 4 * y.Columns, (first, end) =>
         {
             for (long n = first; n < end; n++)

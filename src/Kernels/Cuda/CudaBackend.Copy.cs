@@ -67,7 +67,7 @@ public sealed partial class CudaBackend
     /// <inheritdoc/>
     public void Uniform(Tensor y, double limit, ulong start)
     {
-        Check.Uniform(y);
+        Check.Uniform(this, y);
         Launch(y.DType, UniformKernel, grids.Elements(y.DType, y.Rows, y.Columns), y, y.RowStride, y.Rows, y.Columns, limit, start);
     }
 

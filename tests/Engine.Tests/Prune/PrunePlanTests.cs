@@ -44,8 +44,8 @@ public sealed class PrunePlanTests
         Assert.Equal(plan.Apply().Parameters(), plan.Tensors().Select(t => t.Pruned));
         foreach (KeptTensor t in plan.Tensors())
         {
-            Assert.Equal(t.Pruned.Shape[0], t.Rows?.Length ?? t.Dense.Shape[0]);
-            Assert.Equal(t.Pruned.Shape.Columns, (t.Dense.Shape.Rank == 1 ? t.Rows : t.Columns)?.Length ?? t.Dense.Shape.Columns);
+            Assert.Equal(t.Pruned.Shape[0], t.Cut.Outputs?.Count ?? t.Dense.Shape[0]);
+            Assert.Equal(t.Pruned.Shape.Columns, (t.Dense.Shape.Rank == 1 ? t.Cut.Outputs : t.Cut.Inputs)?.Count ?? t.Dense.Shape.Columns);
         }
     }
 
@@ -62,8 +62,8 @@ public sealed class PrunePlanTests
         PrunePlan plan = new(spec, [new(1, grouped ? StructureKind.KvHeads : StructureKind.Heads, [1]), new(1, StructureKind.Channels, [0, 5, 6, 300]), new(2, StructureKind.Channels, [17])]);
         using PrunedRun cut = new(Golden.Model(model), plan);
         using PrunedRun whole = new(Golden.Model(model), plan with { Groups = [] });
-        Dictionary<string, int[]> columns = plan.Tensors().Where(t => t.Columns is not null)
-            .ToDictionary(t => t.Dense.Name, t => Enumerable.Range(0, (int)t.Dense.Shape.Columns).Except(t.Columns!).ToArray());
+        Dictionary<string, int[]> columns = plan.Tensors().Where(t => t.Cut.Inputs is not null)
+            .ToDictionary(t => t.Dense.Name, t => Enumerable.Range(0, (int)t.Dense.Shape.Columns).Except(t.Cut.Inputs!).ToArray());
         Assert.Equal(3, columns.Count);
         using var zeroed = new ForwardRun(whole.Folder);
         for (int l = 1; l <= 2; l++)
@@ -107,8 +107,8 @@ public sealed class PrunePlanTests
         Assert.Equal(spec.Layers[1].Ffn - 1, Assert.Single(plan.Apply().Layers).Ffn);
         KeptTensor up = plan.Tensors().Single(t => t.Pruned.Role == Role.MlpUp);
         Assert.Equal(("model.layers.0.mlp.up_proj.weight", "model.layers.1.mlp.up_proj.weight"), (up.Pruned.Name, up.Dense.Name));
-        Assert.Equal(Enumerable.Range(0, spec.Layers[1].Ffn).Where(i => i != 5), up.Rows);
-        Assert.Null(up.Columns);
+        Assert.Equal(Enumerable.Range(0, spec.Layers[1].Ffn).Where(i => i != 5), up.Cut.Outputs);
+        Assert.Null(up.Cut.Inputs);
     }
 
     [Fact]

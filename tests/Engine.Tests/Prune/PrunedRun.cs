@@ -53,13 +53,13 @@ internal sealed class PrunedRun : IDisposable
 
     private static void Cut(Tensor cut, Tensor whole, KeptTensor t)
     {
-        bool vector = t.Dense.Shape.Rank == 1; // the elements of a vector are its rows
-        int[] rows = (vector ? null : t.Rows) ?? [.. Enumerable.Range(0, (int)whole.Rows)];
-        int[] columns = (vector ? t.Rows : t.Columns) ?? [.. Enumerable.Range(0, (int)whole.Columns)];
-        Assert.Equal((cut.Rows, cut.Columns), (rows.Length, columns.Length));
-        for (int r = 0; r < rows.Length; r++)
+        bool vector = t.Dense.Shape.Rank == 1; // the elements of a vector are its outputs
+        IReadOnlyList<int> rows = (vector ? null : t.Cut.Outputs) ?? [.. Enumerable.Range(0, (int)whole.Rows)];
+        IReadOnlyList<int> columns = (vector ? t.Cut.Outputs : t.Cut.Inputs) ?? [.. Enumerable.Range(0, (int)whole.Columns)];
+        Assert.Equal((cut.Rows, cut.Columns), (rows.Count, columns.Count));
+        for (int r = 0; r < rows.Count; r++)
         {
-            for (int c = 0; c < columns.Length; c++)
+            for (int c = 0; c < columns.Count; c++)
             {
                 cut.Row<float>(r)[c] = whole.Row<float>(rows[r])[columns[c]];
             }
