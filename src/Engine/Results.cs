@@ -199,7 +199,7 @@ public sealed record PruneResult : RunResult
     /// <summary>The plan file that was written.</summary>
     public string? Plan { get; init; }
 
-    /// <summary>The part of every group that goes, as given or as found for a size; of whole layers, the part of them. Null where a plan was applied.</summary>
+    /// <summary>The part of every group that goes, as given or as found for a size (by cutting all groups alike); of whole layers, the part of them. Null where a plan was applied.</summary>
     public double? Ratio { get; init; }
 
     /// <summary>Parameters as loaded; tied matrices count once.</summary>

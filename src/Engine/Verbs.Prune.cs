@@ -28,9 +28,9 @@ public static partial class Verbs
             PrunePlanFile.Check(options.Plan, options.Overwrite);
         }
 
-        (PrunePlan plan, PruneTarget? target) = options.ApplyPlan is null
+        (PrunePlan plan, double? ratio) = options.ApplyPlan is null
             ? Decide(session, model, windows, options)
-            : (PrunePlanFile.Read(options.ApplyPlan, model.Spec), (PruneTarget?)null);
+            : (PrunePlanFile.Read(options.ApplyPlan, model.Spec), null);
         ModelSpec pruned = plan.Apply();
         Say(session, Alignment.Notices(pruned));
         if (options.Plan is not null)
@@ -58,7 +58,7 @@ public static partial class Verbs
             Model = options.Model,
             Output = options.Output,
             Plan = options.Plan,
-            Ratio = target?.Ratio,
+            Ratio = ratio,
             ParametersBefore = model.Spec.ParameterCount(),
             ParametersAfter = pruned.ParameterCount(),
             Groups = plan.Groups,
@@ -71,7 +71,7 @@ public static partial class Verbs
         };
     }
 
-    private static (PrunePlan Plan, PruneTarget Target) Decide(Session session, CausalModel model, WindowReader windows, PruneOptions options)
+    private static (PrunePlan Plan, double? Ratio) Decide(Session session, CausalModel model, WindowReader windows, PruneOptions options)
     {
         var schedule = new PruneSchedule(model.Spec, options.Scope, options.AttentionLayers, options.MlpLayers, options.Compat ? options.Round ?? 1 : options.Round);
         PruneTarget target = options.KeepLayers is int layers ? schedule.KeepLayers(layers)
@@ -111,10 +111,10 @@ public static partial class Verbs
             options.Calibration ?? throw new EngineException("NE2038", "this importance is measured on text, and none was given") { Key = "--calibration", Hint = "name a text, or use --importance l1, l2 or random" },
             options.Samples, options.SeqLen, options.Seed);
 
-        (PrunePlan, PruneTarget) Decided(PrunePlan plan)
+        (PrunePlan, double?) Decided(PrunePlan plan)
         {
             Say(session, Shortfall.Notices(schedule, target, ranking, plan));
-            return (plan, target);
+            return (plan, target.Ratio);
         }
     }
 

@@ -14,7 +14,6 @@ internal static class Errors
     /// <summary>A file or folder that cannot be opened or read: NE5004 when it is not there, else NE5002.</summary>
     public static EngineException Reading(string path, Exception e) => e is FileNotFoundException or DirectoryNotFoundException
         ? Rule("NE5004", path, "the file does not exist", hint: "check the path", inner: e)
-        : Directory.Exists(path) ? IsFolder(path, e)
         : Rule("NE5002", path, $"cannot be read: {Reason(path, e)}", hint: "check that you may read it", inner: e);
 
     /// <summary>A folder where a file is to be read: NE5002.</summary>

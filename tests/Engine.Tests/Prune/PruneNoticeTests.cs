@@ -61,6 +61,17 @@ public sealed class PruneNoticeTests : IDisposable
     }
 
     [Fact]
+    public void Key_heads_that_are_too_few_to_lose_one_are_named()
+    {
+        PruneOptions options = Magnitudes with { Model = Shared.Path("models", "tiny-llama3"), AttentionLayers = new(1, 3) };
+        Verbs.Prune(session, options with { Ratio = 0.4 });
+        Assert.Contains("no key heads with their query heads are cut in 3 of 6 layers: a ratio of 0.4 of 2 rounds to none", notices);
+        notices.Clear();
+        Verbs.Prune(session, options with { Ratio = 0.5 });
+        Assert.DoesNotContain(notices, n => n.Contains("rounds to none", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Steps_beyond_the_structures_that_go_are_not_made()
     {
         PruneOptions heads = Magnitudes with { MlpLayers = LayerRange.None };
