@@ -77,7 +77,7 @@ public static partial class Verbs
         PruneTarget target = options.KeepLayers is int layers ? schedule.KeepLayers(layers)
             : options.TargetParameters is { } parameters ? schedule.Parameters(parameters)
             : schedule.Ratio(options.Ratio);
-        Ranking ranking = !options.Global || options.Scope == PruneScope.Layer ? Ranking.Local : options.Compat ? Ranking.GlobalThreshold : Ranking.Global;
+        Ranking ranking = !options.Global || options.Scope != PruneScope.Block ? Ranking.Local : options.Compat ? Ranking.GlobalThreshold : Ranking.Global;
         var selection = new Selection(schedule, target, ranking);
         if (options.Scope == PruneScope.Layer)
         {

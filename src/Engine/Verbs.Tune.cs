@@ -103,7 +103,7 @@ public static partial class Verbs
 
         if (options.Warmup >= plan.Steps)
         {
-            session.Reporter.Notice($"the learning rate is still rising when the run ends: --warmup {options.Warmup} is no less than {plan.Steps} steps");
+            session.Reporter.Notice($"the learning rate is still rising when the run ends: --warmup {options.Warmup} is no less than the number of steps, {plan.Steps}");
         }
     }
 }
