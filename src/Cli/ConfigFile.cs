@@ -8,7 +8,8 @@ namespace NativeEngine.Cli;
 
 /// <summary>
 /// <c>--config FILE</c>: a JSON object of option and argument names with their values, or an object that holds one under
-/// "configuration", as the manifest of an output and the first line of a log file do. What the command line says itself wins.
+/// "configuration", as the manifest of an output and the first line of a log file do. What the command line says itself wins, also over what
+/// cannot stand beside it.
 /// </summary>
 internal static class ConfigFile
 {
@@ -32,6 +33,11 @@ internal static class ConfigFile
         if (values.Remove("command", out JsonElement verbOfFile) && verbOfFile.ToString() != Verb.Typed(parse.CommandResult))
         {
             throw Error($"the configuration is that of '{verbOfFile}'", path, "command", null);
+        }
+
+        foreach (Symbol replaced in (command as Verb)?.Replaced(parse.CommandResult) ?? [])
+        {
+            values.Remove(Name(replaced));
         }
 
         List<string> options = [];

@@ -51,6 +51,7 @@ internal sealed class Host(TextWriter output, TextWriter error)
             using (ProgressReporter reporter = new(Error, terminal, log, Time))
             {
                 result = call(reporter);
+                result.Notices = reporter.Notices is { Count: > 0 } notices ? notices : null;
             }
 
             result.Seconds = TimeProvider.System.GetElapsedTime(started).TotalSeconds;

@@ -132,7 +132,8 @@ public static class EffectiveOptions
     /// <summary>A text with its newlines, tabs and backslashes as <c>--join</c> takes them.</summary>
     public static string Escape(string text) => text.Replace(@"\", @"\\").Replace("\n", @"\n").Replace("\t", @"\t");
 
-    private static string SnakeCase<T>(T value) where T : struct, Enum => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
+    /// <summary>A value as the command line has it.</summary>
+    internal static string SnakeCase<T>(T value) where T : struct, Enum => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
 
     private static string? Word(TokenizerChoice? choice) => choice switch
     {

@@ -42,7 +42,7 @@ public static class InputFile
         }
         catch (Exception e) when (Errors.IsIo(e))
         {
-            throw Errors.Reading(path, e);
+            throw Directory.Exists(path) ? Errors.IsFolder(path, e) : Errors.Reading(path, e);
         }
     }
 

@@ -19,6 +19,9 @@ public abstract record RunResult
     [JsonPropertyOrder(-1)]
     public string? Model { get; init; }
 
+    /// <summary>What the run told the user besides its result, in order; null where there was nothing.</summary>
+    public IReadOnlyList<string>? Notices { get; set; }
+
     /// <summary>Wall time of the whole command.</summary>
     public double Seconds { get; set; }
 
@@ -195,6 +198,9 @@ public sealed record PruneResult : RunResult
 
     /// <summary>The plan file that was written.</summary>
     public string? Plan { get; init; }
+
+    /// <summary>The part of every group that goes, as given or as found for a size (by cutting all groups alike); of whole layers, the part of them. Null where a plan was applied.</summary>
+    public double? Ratio { get; init; }
 
     /// <summary>Parameters as loaded; tied matrices count once.</summary>
     public required long ParametersBefore { get; init; }

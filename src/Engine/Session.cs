@@ -77,11 +77,11 @@ public sealed class Session : IDisposable
         }
     }
 
-    /// <summary>Begins (or resumes) a phase of <paramref name="total"/> steps and tells the reporter.</summary>
-    public void Phase(string name, long total = 0)
+    /// <summary>Begins (or resumes) a phase of <paramref name="total"/> steps, <paramref name="done"/> of them done before, and tells the reporter.</summary>
+    public void Phase(string name, long total = 0, long done = 0)
     {
         Switch(name);
-        Reporter.Phase(name, total);
+        Reporter.Phase(name, total, done);
     }
 
     /// <summary>Books the time from now on to <paramref name="name"/> without telling the reporter; returns the phase it interrupts. A profiler sees the

@@ -25,9 +25,15 @@ internal static class StrictJson
         return [.. buffer.WrittenSpan, (byte)'\n'];
     }
 
-    /// <summary>Parses <paramref name="utf8"/>, which came from <paramref name="path"/>.</summary>
+    /// <summary>Parses <paramref name="utf8"/>, which came from <paramref name="path"/>. A byte-order mark is not text.</summary>
     public static JsonDocument Parse(ReadOnlyMemory<byte> utf8, string path, string code)
     {
+        utf8 = utf8.Span.StartsWith("\uFEFF"u8) ? utf8[3..] : utf8;
+        if (utf8.IsEmpty)
+        {
+            throw new EngineException(code, "the file is empty") { File = path, Expected = "a JSON object", Found = "0 bytes" };
+        }
+
         if (!System.Text.Unicode.Utf8.IsValid(utf8.Span))
         {
             // The parser looks at the bytes of a string only when someone asks for it.

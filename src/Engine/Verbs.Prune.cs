@@ -16,6 +16,7 @@ public static partial class Verbs
     public static PruneResult Prune(Session session, PruneOptions options)
     {
         options.Check();
+        Say(session, IdleOptions.Notices(options));
         using CausalModel model = Open(session, options.Model);
         var windows = new WindowReader(session, model.Spec, options.Model, options.Tokenizer ?? (options.Compat ? TokenizerChoice.Slow : TokenizerChoice.Auto));
         TokenWindows? eval = options.Eval is null ? null : windows.Evaluation(options.Eval, options.EvalSeqLen, null);
@@ -27,9 +28,11 @@ public static partial class Verbs
             PrunePlanFile.Check(options.Plan, options.Overwrite);
         }
 
-        PrunePlan plan = options.ApplyPlan is null ? Decide(session, model, windows, options) : PrunePlanFile.Read(options.ApplyPlan, model.Spec);
+        (PrunePlan plan, double? ratio) = options.ApplyPlan is null
+            ? Decide(session, model, windows, options)
+            : (PrunePlanFile.Read(options.ApplyPlan, model.Spec), null);
         ModelSpec pruned = plan.Apply();
-        Notices(session, plan, pruned);
+        Say(session, Alignment.Notices(pruned));
         if (options.Plan is not null)
         {
             PrunePlanFile.Write(options.Plan, plan, options.Overwrite);
@@ -55,6 +58,7 @@ public static partial class Verbs
             Model = options.Model,
             Output = options.Output,
             Plan = options.Plan,
+            Ratio = ratio,
             ParametersBefore = model.Spec.ParameterCount(),
             ParametersAfter = pruned.ParameterCount(),
             Groups = plan.Groups,
@@ -67,19 +71,20 @@ public static partial class Verbs
         };
     }
 
-    private static PrunePlan Decide(Session session, CausalModel model, WindowReader windows, PruneOptions options)
+    private static (PrunePlan Plan, double? Ratio) Decide(Session session, CausalModel model, WindowReader windows, PruneOptions options)
     {
         var schedule = new PruneSchedule(model.Spec, options.Scope, options.AttentionLayers, options.MlpLayers, options.Compat ? options.Round ?? 1 : options.Round);
         PruneTarget target = options.KeepLayers is int layers ? schedule.KeepLayers(layers)
             : options.TargetParameters is { } parameters ? schedule.Parameters(parameters)
             : schedule.Ratio(options.Ratio);
+        Ranking ranking = !options.Global || options.Scope != PruneScope.Block ? Ranking.Local : options.Compat ? Ranking.GlobalThreshold : Ranking.Global;
+        var selection = new Selection(schedule, target, ranking);
         if (options.Scope == PruneScope.Layer)
         {
             double[] scores = options.LayerScore == LayerScore.Influence
                 ? new BlockInfluence(session, model).Measure(Calibration(), InfluenceBatch)
                 : [.. Enumerable.Range(0, model.Spec.Layers.Count).Select(l => (double)-l)];
-            var group = new ScoredGroup(schedule.Groups(model.Spec).Single(), scores);
-            return new Selection(schedule, target, Ranking.Local).Step(model.Spec, [group]);
+            return Decided(selection.Step(model.Spec, [new ScoredGroup(schedule.Groups(model.Spec).Single(), scores)]));
         }
 
         var importance = new Importance(options.Importance, options.Taylor, options.Grouping, options.Seed, options.Compat);
@@ -94,23 +99,28 @@ public static partial class Verbs
             };
         }
 
-        Ranking ranking = !options.Global ? Ranking.Local : options.Compat ? Ranking.GlobalThreshold : Ranking.Global;
-        return new LlmPruner(session, model, schedule, new Selection(schedule, target, ranking), importance)
-            .Run(importance.NeedsGradients ? Calibration() : null, options.Iterations);
+        int iterations = Math.Clamp(ranking == Ranking.Local ? schedule.StructuresToCut(target) : schedule.Structures, 1, options.Iterations);
+        if (iterations < options.Iterations)
+        {
+            session.Reporter.Notice($"--iterations {iterations}, not {options.Iterations}: there are no more structures to cut");
+        }
+
+        return Decided(new LlmPruner(session, model, schedule, selection, importance).Run(importance.NeedsGradients ? Calibration() : null, iterations));
 
         TokenWindows Calibration() => windows.Calibration(
             options.Calibration ?? throw new EngineException("NE2038", "this importance is measured on text, and none was given") { Key = "--calibration", Hint = "name a text, or use --importance l1, l2 or random" },
             options.Samples, options.SeqLen, options.Seed);
+
+        (PrunePlan, double?) Decided(PrunePlan plan)
+        {
+            Say(session, Shortfall.Notices(schedule, target, ranking, plan));
+            return (plan, target.Ratio);
+        }
     }
 
-    private static void Notices(Session session, PrunePlan plan, ModelSpec pruned)
+    private static void Say(Session session, IEnumerable<string> notices)
     {
-        if (plan.Groups.Count == 0)
-        {
-            session.Reporter.Notice("nothing is cut: the ratio is less than one structure of every group");
-        }
-
-        foreach (string notice in Alignment.Notices(pruned))
+        foreach (string notice in notices)
         {
             session.Reporter.Notice(notice);
         }

@@ -13,6 +13,38 @@ public static partial class Verbs
     public static TuneResult Tune(Session session, TuneOptions options)
     {
         options.Check();
+        try
+        {
+            return Train(session, options);
+        }
+        catch (OperationCanceledException) when (TuneCheckpoints.Newest(options.Output) is string state)
+        {
+            session.Reporter.Notice($"the state of the run is in {state}; --resume goes on from there");
+            throw;
+        }
+    }
+
+    /// <summary>Adds an adapter to the weights of its model, W + s B A, and writes the model.</summary>
+    public static MergeResult Merge(Session session, MergeOptions options)
+    {
+        using CausalModel model = Open(session, options.Model);
+        using OutputClaim claim = OutputClaim.Take(options.Output, options.Overwrite, options.Adapter); // replacing the output must not take the adapter away
+        using AdapterSet adapters = AdapterFolder.Read(session, options.Adapter, model.Spec, model.Checkpoint);
+        using var writer = new ModelFolderWriter(session.Backend, model, model.Spec, options.Store, null, options.Output, options.Overwrite);
+        session.Phase("merge", model.Spec.Layers.Count);
+        writer.WriteAll(session, model, (p, value) =>
+        {
+            if (!p.IsBias && adapters[p.Layer, p.Role] is { } lora)
+            {
+                session.Backend.Gemm(value, lora.B, lora.A, alpha: adapters.Config.Scale, beta: 1);
+            }
+        });
+        writer.Commit(EffectiveOptions.Of(options));
+        return new MergeResult { Command = "merge", Model = options.Model, Output = options.Output, Parameters = model.Spec.ParameterCount() };
+    }
+
+    private static TuneResult Train(Session session, TuneOptions options)
+    {
         using CausalModel model = Open(session, options.Model);
         using OutputClaim claim = OutputClaim.Take(options.Output, options.Overwrite, options.Model);
         IReadOnlyList<Role> roles = LoraTargetRoles.Of(options.Targets, model.Spec, session.Reporter);
@@ -55,25 +87,6 @@ public static partial class Verbs
         };
     }
 
-    /// <summary>Adds an adapter to the weights of its model, W + s B A, and writes the model.</summary>
-    public static MergeResult Merge(Session session, MergeOptions options)
-    {
-        using CausalModel model = Open(session, options.Model);
-        using OutputClaim claim = OutputClaim.Take(options.Output, options.Overwrite, options.Adapter); // replacing the output must not take the adapter away
-        using AdapterSet adapters = AdapterFolder.Read(session, options.Adapter, model.Spec, model.Checkpoint);
-        using var writer = new ModelFolderWriter(session.Backend, model, model.Spec, options.Store, null, options.Output, options.Overwrite);
-        session.Phase("merge", model.Spec.Layers.Count);
-        writer.WriteAll(session, model, (p, value) =>
-        {
-            if (!p.IsBias && adapters[p.Layer, p.Role] is { } lora)
-            {
-                session.Backend.Gemm(value, lora.B, lora.A, alpha: adapters.Config.Scale, beta: 1);
-            }
-        });
-        writer.Commit(EffectiveOptions.Of(options));
-        return new MergeResult { Command = "merge", Model = options.Model, Output = options.Output, Parameters = model.Spec.ParameterCount() };
-    }
-
     /// <summary>What the run will do, before it takes its time.</summary>
     private static void TuneNotices(Session session, TuneOptions options, ModelSpec spec, TrainingData data, BatchPlan plan, TuneState state)
     {
@@ -90,7 +103,7 @@ public static partial class Verbs
 
         if (options.Warmup >= plan.Steps)
         {
-            session.Reporter.Notice($"the learning rate is still rising when the run ends: --warmup {options.Warmup} is no less than {plan.Steps} steps");
+            session.Reporter.Notice($"the learning rate is still rising when the run ends: --warmup {options.Warmup} is no less than the number of steps, {plan.Steps}");
         }
     }
 }

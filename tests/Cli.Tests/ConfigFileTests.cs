@@ -23,6 +23,26 @@ public sealed class ConfigFileTests : IDisposable
     }
 
     [Fact]
+    public void Command_line_wins_over_what_cannot_stand_beside_it()
+    {
+        Assert.Equal(new SliceOptions("m", "o", new TextSource("t")) { Schedule = "w.json" },
+            Run("slice", "m", "o", "--schedule", "w.json", "--config", folder.File("s.json", """{"calibration":"t","sparsity":0.4,"rotate_only":true}""")));
+
+        PruneOptions? pruned = null;
+        EngineCalls engine = Cli.Engine with { Prune = (session, o) => Cli.Engine.Prune(session, pruned = o) };
+        string config = folder.File("p.json", """{"model":"m","out":"o","ratio":0.4,"eval":"e.txt","importance":"l1"}""");
+        Assert.Equal(0, Cli.Run(["prune", "--target-parameters", "0.8", "--config", config], engine).Exit);
+        Assert.Equal(new PruneOptions("m") { Output = "o", TargetParameters = new(0.8), Eval = new TextSource("e.txt"), Importance = Prune.ImportanceKind.L1 }, pruned);
+        Assert.Equal(0, Cli.Run(["prune", "--plan", "p.json", "--config", config], engine).Exit);
+        Assert.Equal(new PruneOptions("m") { Plan = "p.json", Ratio = 0.4, Importance = Prune.ImportanceKind.L1 }, pruned);
+
+        TuneOptions? tuned = null;
+        engine = Cli.Engine with { Tune = (session, o) => Cli.Engine.Tune(session, tuned = o) };
+        Assert.Equal(0, Cli.Run(["tune", "m", "o", "--data", "d", "--epochs", "3", "--eval-data", "e", "--config", folder.File("t.json", """{"steps":9,"eval_samples":5}""")], engine).Exit);
+        Assert.Equal(new TuneOptions("m", "o", new TextSource("d")) { Epochs = 3, EvalData = new TextSource("e") }, tuned);
+    }
+
+    [Fact]
     public void Arrays_are_lists_and_values_may_begin_with_dashes()
     {
         GenerateOptions? seen = null;

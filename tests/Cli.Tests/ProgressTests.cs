@@ -41,6 +41,14 @@ public sealed class ProgressTests : IDisposable
     }
 
     [Fact]
+    public void A_phase_that_is_resumed_begins_where_it_was()
+    {
+        using ProgressReporter reporter = new(error, default(Terminal), null, clock);
+        reporter.Phase("tune", 400, done: 4);
+        Assert.Equal("[   0.0 s] tune 4/400\n", error.ToString());
+    }
+
+    [Fact]
     public void Time_left_is_judged_by_the_steps_of_this_run()
     {
         using ProgressReporter reporter = new(error, new Terminal(80), null, clock);
@@ -119,6 +127,14 @@ public sealed class ProgressTests : IDisposable
 
             """.ReplaceLineEndings("\n"),
             File.ReadAllText(path));
+    }
+
+    [Fact]
+    public void A_log_that_cannot_be_written_names_the_option()
+    {
+        using TemporaryFolder folder = new();
+        JsonElement failure = Cli.Run(["inspect", "m", "--json", "--log-file", folder.File("none/run.jsonl")]).Json.GetProperty("error");
+        Assert.Equal(("NE5020", "--log-file"), (failure.GetProperty("code").GetString(), failure.GetProperty("key").GetString()));
     }
 
     [Fact]

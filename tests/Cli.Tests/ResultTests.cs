@@ -115,6 +115,22 @@ public sealed class ResultTests
         """.ReplaceLineEndings("\n"),
         Cli.Run("prune m o").Out);
 
+    [Theory]
+    [InlineData(null, false, "transformers and this engine")]
+    [InlineData(null, true, "transformers that read head_dim (newer than 4.41) and this engine")]
+    [InlineData("layers differ", false, "this engine: layers differ")]
+    public void Prune_says_what_loads_the_result(string? whyNotStock, bool needsHeadDim, string words)
+    {
+        EngineCalls engine = Cli.Engine with { Prune = (session, o) => Cli.Engine.Prune(session, o) with { WhyNotStock = whyNotStock, NeedsHeadDim = needsHeadDim, Ratio = 0.21875 } };
+        string text = Cli.Run("prune m o", engine).Out;
+        Assert.Contains($"loads in          {words}\n", text, StringComparison.Ordinal);
+        Assert.Contains("ratio             0.2188\n", text, StringComparison.Ordinal);
+        JsonElement json = Cli.Run("prune m o --json", engine).Json;
+        Assert.Equal(whyNotStock is null, json.GetProperty("stock").GetBoolean());
+        Assert.Equal(needsHeadDim, json.TryGetProperty("needs_head_dim", out _));
+        Assert.Equal(0.21875, json.GetProperty("ratio").GetDouble());
+    }
+
     [Fact]
     public void Groups_as_text()
     {
@@ -151,6 +167,22 @@ public sealed class ResultTests
             Cli.Run("generate m --prompt a").Error);
         Assert.Empty(Cli.Run("generate m --prompt a --quiet").Error);
         Assert.Empty(Cli.Run("generate m --prompt a --stream").Error);
+    }
+
+    [Fact]
+    public void Notices_are_part_of_the_json_result_even_when_quiet()
+    {
+        EngineCalls engine = Cli.Engine with
+        {
+            Merge = (session, o) =>
+            {
+                session.Reporter.Notice("another \"model\"");
+                session.Reporter.Notice("another \"model\"");
+                return Cli.Engine.Merge(session, o);
+            },
+        };
+        Assert.Equal(["another \"model\""], Cli.Run("merge m a o --json --quiet", engine).Json.GetProperty("notices").EnumerateArray().Select(notice => notice.GetString()));
+        Assert.False(Cli.Run("merge m a o --json").Json.TryGetProperty("notices", out _));
     }
 
     [Fact]

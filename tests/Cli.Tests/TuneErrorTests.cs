@@ -15,12 +15,12 @@ public sealed class TuneErrorTests : IDisposable
     public void Dispose() => folder.Dispose();
 
     [Theory]
-    [InlineData("""[{"instruction":"a","output":"b"},{"instruction":"a"}]""", "NE3202", "record 1 has no text in the field 'output'", "[1].output", "fields instruction")]
-    [InlineData("""[{"instruction":"a","output":"b"},{"question":"a","answer":"b"}]""", "NE3202", "record 1 has no text in the field 'instruction'", "[1].instruction", "fields question, answer")]
-    [InlineData("""{"instruction":"a","output":["b"]}""", "NE3202", "record 0 has no text in the field 'output'", "[0].output", """["b"]""")]
-    [InlineData("[1]", "NE3201", "record 0 is not an object", "[0]", "1")]
-    [InlineData("""[{"instruction":"a","output":"b"}""", "NE3200", "not valid JSON at record 1", "[1]", null)]
-    [InlineData("a text", "NE3200", "not valid JSON at record 0", "[0]", null)]
+    [InlineData("""[{"instruction":"a","output":"b"},{"instruction":"a"}]""", "NE3202", "record 2 (line 1) has no text in the field 'output'", "output", "fields instruction")]
+    [InlineData("""[{"instruction":"a","output":"b"},{"question":"a","answer":"b"}]""", "NE3202", "record 2 (line 1) has no text in the field 'instruction'", "instruction", "fields question, answer")]
+    [InlineData("""{"instruction":"a","output":["b"]}""", "NE3202", "record 1 (line 1) has no text in the field 'output'", "output", """["b"]""")]
+    [InlineData("[1]", "NE3201", "record 1 (line 1) is not an object", null, "1")]
+    [InlineData("""[{"instruction":"a","output":"b"}""", "NE3200", "not valid JSON at record 2 (line 1)", null, null)]
+    [InlineData("a text", "NE3200", "not valid JSON at record 1 (line 1)", null, null)]
     [InlineData("[]", "NE3203", "the file holds no records", null, "2 bytes")]
     [InlineData("", "NE3203", "the file holds no records", null, "0 bytes")]
     public void Broken_records(string content, string code, string message, string? key, string? found)
@@ -44,6 +44,8 @@ public sealed class TuneErrorTests : IDisposable
     [Theory]
     [InlineData("NE5004", 5, "--data", "none.json")]
     [InlineData("NE5004", 5, "--eval-data", "none.json")]
+    [InlineData("NE5002", 5, "--data", ".")]
+    [InlineData("NE5002", 5, "--data", ".", "--format", "text")]
     [InlineData("NE3204", 3, "--cutoff", "8")]
     [InlineData("NE2041", 2, "--eval-samples", "2")]
     [InlineData("NE2042", 2, "--epochs", "2147483647", "--batch", "1")]

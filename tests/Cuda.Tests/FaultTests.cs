@@ -140,7 +140,7 @@ public sealed class FaultTests : IDisposable
     /// <summary>Stops a run behind its second step.</summary>
     private sealed class Stopper(CancellationTokenSource source) : IReporter
     {
-        public void Phase(string name, long total) { }
+        public void Phase(string name, long total, long done = 0) { }
 
         public void Step(long done, string? detail = null)
         {

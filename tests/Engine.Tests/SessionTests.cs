@@ -62,7 +62,7 @@ public sealed class SessionTests
     {
         public List<string> All { get; } = [];
 
-        public void Phase(string name, long total) { }
+        public void Phase(string name, long total, long done = 0) { }
 
         public void Step(long done, string? detail = null) { }
 

@@ -39,6 +39,7 @@ internal static class GenerateCommand
         }
 
         verb.Add(tokenizer);
+        verb.Exclusive(prompt, promptIds);
         verb.Validators.Add(result =>
         {
             if (result.GetResult(prompt) is null == result.GetResult(promptIds) is null)

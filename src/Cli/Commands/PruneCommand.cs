@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using NativeEngine.Cli.Options;
 using NativeEngine.Cli.Output;
 using NativeEngine.Prune;
@@ -14,9 +15,9 @@ internal static class PruneCommand
     {
         Argument<string> model = CommonOptions.Model();
         Argument<string?> output = new("OUT") { Description = "Folder to write; must not exist unless --overwrite is given. Not needed with --plan", Arity = ArgumentArity.ZeroOrOne };
-        Option<double> ratio = Ratio();
+        Option<double> ratio = Ratio("; with --scope channel or layer, of the residual's columns or of the layers");
         Option<ParameterTarget?> target = new CheckedOption<ParameterTarget?>(
-            "--target-parameters", "x", "Find the ratio that leaves so many parameters: a fraction of MODEL's up to 1, or a number", "a number above 0", (string text, out ParameterTarget? value) =>
+            "--target-parameters", "x", "Find the ratio whose result comes nearest to so many parameters, above or below: a fraction of MODEL's up to 1, or a number", "a number above 0", (string text, out ParameterTarget? value) =>
             {
                 bool ok = ParameterTarget.TryParse(text, out ParameterTarget parsed);
                 value = parsed;
@@ -30,14 +31,14 @@ internal static class PruneCommand
             "--importance", "What makes a structure important", ("taylor", ImportanceKind.Taylor), ("l1", ImportanceKind.L1), ("l2", ImportanceKind.L2), ("random", ImportanceKind.Random));
         Option<TaylorOrder> taylor = Taylor();
         Option<Grouping> grouping = Checked.Choice(
-            "--grouping", "How the matrices of a group count together", ("sum", Grouping.Sum), ("mean", Grouping.Mean), ("max", Grouping.Max), ("prod", Grouping.Prod), ("first", Grouping.First), ("second", Grouping.Second));
+            "--grouping", "How the matrices of a group count together; first and second are those of the order that groups prints", ("sum", Grouping.Sum), ("mean", Grouping.Mean), ("max", Grouping.Max), ("prod", Grouping.Prod), ("first", Grouping.First), ("second", Grouping.Second));
         Option<LayerRange?> attention = Layers("--attention-layers", "Layers that may lose heads, both ends included, or none");
         Option<LayerRange?> mlp = Layers("--mlp-layers", "Layers that may lose MLP channels, both ends included, or none");
         Option<int> samples = Checked.Integer("--samples", "Calibration windows; fewer are used, and said, where the text is short", Defaults.Samples);
         Option<int> seqLen = Checked.Integer("--seqlen", "Tokens per calibration window, never above the model's positions", Defaults.SeqLen);
         Option<int> iterations = Checked.Integer("--iterations", "Score and cut in n steps", Defaults.Iterations);
         Option<bool> global = Checked.Flag("--global", "Rank structures of all layers together, by importance per parameter");
-        Option<int?> round = Checked.OptionalInteger("--round", "Keep MLP widths to a multiple of n (default: 64 for widths from 2048 up, else 1)");
+        Option<int?> round = Checked.OptionalInteger("--round", "Keep the widths of MLPs to a multiple of n, with --scope block (default: 64 for widths from 2048 up, else 1)");
         Option<int?> keepLayers = Checked.OptionalInteger("--keep-layers", "Layers that stay, with --scope layer");
         Option<LayerScore> layerScore = Checked.Choice(
             "--layer-score", "With --scope layer keep the first layers, or those that turn the residual most", ("first", LayerScore.First), ("influence", LayerScore.Influence));
@@ -62,6 +63,10 @@ internal static class PruneCommand
             model, output, ratio, target, calibration, scope, importance, taylor, grouping, attention, mlp, samples, seqLen, iterations, global, round,
             keepLayers, layerScore, compat, plan, applyPlan, eval, evalSeqLen, tokenizer, store, overwrite,
         };
+        verb.Exclusive(ratio, target, keepLayers, applyPlan);
+        verb.Exclusive(plan, output);
+        verb.Exclusive(plan, applyPlan);
+        verb.Exclusive(plan, eval);
         verb.Validators.Add(result =>
         {
             if (Verb.Given(result, ratio) && new Option[] { target, keepLayers, applyPlan }.FirstOrDefault(size => Verb.Given(result, size)) is { } size)
@@ -116,9 +121,9 @@ internal static class PruneCommand
         return verb;
     }
 
-    /// <summary>The fraction to cut; <c>bench prune</c> has it too.</summary>
-    public static Option<double> Ratio() => Checked.Number(
-        "--ratio", "x", "Fraction of every group to cut: of the heads and of the MLP channels of each layer in range", Defaults.Ratio, "0 <= x < 1", x => x is >= 0 and < 1);
+    /// <summary>The fraction to cut; <c>bench prune</c>, which has no other scope than blocks, has it too.</summary>
+    public static Option<double> Ratio(string elsewhere = "") => Checked.Number(
+        "--ratio", "x", $"Fraction of every group to cut: of the heads and of the MLP channels of each layer in range{elsewhere}", Defaults.Ratio, "0 <= x < 1", x => x is >= 0 and < 1);
 
     /// <summary>The terms of the Taylor importance; <c>bench prune</c> has it too.</summary>
     public static Option<TaylorOrder> Taylor() => Checked.Choice(
@@ -147,6 +152,11 @@ internal static class PruneCommand
         }
 
         report.Line("parameters", $"{Format.Count(result.ParametersBefore)} -> {Format.Count(result.ParametersAfter)} ({Format.Change(result.ParametersBefore, result.ParametersAfter)})");
+        if (result.Ratio is double ratio)
+        {
+            report.Line("ratio", ratio.ToString("0.####", CultureInfo.InvariantCulture));
+        }
+
         if (result.Perplexity is { } perplexity)
         {
             report.Line("perplexity", $"{Format.Perplexity(perplexity.Dense)} -> {Format.Perplexity(perplexity.Pruned)}");

@@ -46,6 +46,7 @@ internal static class SliceCommand
         {
             model, output, calibration, sparsity, samples, seqLen, round, orientation, schedule, sliceHead, rotateOnly, compat, eval, evalSeqLen, tokenizer, store, overwrite,
         };
+        verb.Exclusive(sparsity, schedule, rotateOnly);
         verb.Validators.Add(result =>
         {
             if (result.GetValue(rotateOnly) && (result.GetResult(sparsity) is { Implicit: false } || result.GetResult(schedule) is { Implicit: false }))

@@ -23,6 +23,7 @@ internal static class TokenizeCommand
             "nativeengine tokenize samples/sample-llama --text 'Hello world'",
             "nativeengine tokenize samples/sample-llama --text 'Hello world' --no-special --decode --json",
             "nativeengine tokenize samples/sample-llama --file book.txt --tokenizer slow") { model, text, file, decode, noSpecial, tokenizer };
+        verb.Exclusive(text, file);
         verb.Validators.Add(result =>
         {
             if (result.GetResult(text) is null == result.GetResult(file) is null)

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using System.Globalization;
 using NativeEngine.Cli.Options;
 using NativeEngine.Cli.Output;
 using NativeEngine.Tune;
@@ -71,6 +70,8 @@ internal static class TuneCommand
             model, output, data, format, rank, alpha, dropout, targets, lr, decay, warmup, weightDecay, clip, batch, microBatch, epochs, steps, cutoff,
             pack, trainOnInputs, evalData, evalSamples, evalEvery, patience, resume, tokenizer, overwrite,
         };
+        verb.Exclusive(evalData, evalSamples);
+        verb.Exclusive(epochs, steps);
         verb.Check(result => new TuneOptions("", "", new TextSource(""))
         {
             Format = result.GetValue(format),
@@ -138,9 +139,8 @@ internal static class TuneCommand
     {
         report.Line("model", result.Model ?? "");
         report.Line("written to", result.Output);
-        report.Line("trained", $"{Format.Count(result.TrainedParameters)} parameters on {Format.Count(result.Examples)} examples");
-        string epochs = result.Epochs.ToString("0.##", CultureInfo.InvariantCulture);
-        report.Line("steps", $"{Format.Count(result.Steps)} ({epochs} epochs){(result.StoppedEarly ? ", stopped early" : "")}");
+        report.Line("trained", $"{Format.Count(result.TrainedParameters)} parameters on {Format.Count(result.Examples, "example")}");
+        report.Line("steps", $"{Format.Count(result.Steps)} ({Format.Count(result.Epochs, "epoch")}){(result.StoppedEarly ? ", stopped early" : "")}");
         report.Line("loss", string.Join(" -> ", result.Loss.Take(1).Concat(result.Loss.Skip(1).TakeLast(1)).Select(Format.Loss)));
         if (result.Evaluations is [{ } first, ..] && result.Evaluations.MinBy(e => e.Loss) is { } best)
         {

@@ -114,8 +114,23 @@ internal sealed class CommonOptions
         return session;
     }
 
-    /// <summary>Opens the log file; null when none was asked for.</summary>
-    public LogFile? OpenLog(ParseResult parse, TimeProvider time) => parse.GetValue(LogFile) is { } path ? new LogFile(path, time) : null;
+    /// <summary>Opens the log file; null when none was asked for. Error: NE5020 it cannot be written.</summary>
+    public LogFile? OpenLog(ParseResult parse, TimeProvider time)
+    {
+        if (parse.GetValue(LogFile) is not { } path)
+        {
+            return null;
+        }
+
+        try
+        {
+            return new LogFile(path, time);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException && !DiskSpace.IsLacking(e))
+        {
+            throw new EngineException("NE5020", $"the log file cannot be opened: {e.Message}", e) { File = path, Key = LogFile.Name, Hint = "check that you may write there" };
+        }
+    }
 
     private static bool TryDevice(string text, out string? device)
     {

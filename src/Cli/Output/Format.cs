@@ -8,6 +8,9 @@ internal static class Format
     /// <summary>1,234,567</summary>
     public static string Count(long n) => n.ToString("N0", CultureInfo.InvariantCulture);
 
+    /// <summary>1 step, 2 steps, 1.5 epochs</summary>
+    public static string Count(double n, string noun) => $"{n.ToString("#,0.##", CultureInfo.InvariantCulture)} {noun}{(n == 1 ? "" : "s")}";
+
     /// <summary>12.34 s</summary>
     public static string Seconds(double seconds) => string.Create(CultureInfo.InvariantCulture, $"{seconds:0.00} s");
 

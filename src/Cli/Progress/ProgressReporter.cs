@@ -22,7 +22,7 @@ internal sealed class ProgressReporter(TextWriter error, Terminal? terminal, Log
 
     private readonly Lock gate = new();
     private readonly HashSet<string> announced = [];
-    private readonly HashSet<string> noticed = [];
+    private readonly List<string> notices = [];
     private readonly long started = time.GetTimestamp();
     private readonly bool redraws = terminal is { Width: > 0 };
     private string phase = "";
@@ -35,12 +35,15 @@ internal sealed class ProgressReporter(TextWriter error, Terminal? terminal, Log
     private long? logged;
     private bool drawn;
 
+    /// <summary>Every notice once, quiet or not, in order.</summary>
+    public IReadOnlyList<string> Notices => notices;
+
     /// <inheritdoc/>
-    public void Phase(string name, long total)
+    public void Phase(string name, long total, long done = 0)
     {
         lock (gate)
         {
-            (phase, this.total, done, detail, first, phaseStarted) = (name, total, 0, null, null, time.GetTimestamp());
+            (phase, this.total, this.done, detail, first, phaseStarted) = (name, total, done, null, null, time.GetTimestamp());
             log?.Phase(name, total);
 
             // A plain line for the first of many short phases of one name, not for each.
@@ -70,11 +73,12 @@ internal sealed class ProgressReporter(TextWriter error, Terminal? terminal, Log
         lock (gate)
         {
             // Several sessions of one run may find the same thing.
-            if (!noticed.Add(message))
+            if (notices.Contains(message))
             {
                 return;
             }
 
+            notices.Add(message);
             log?.Notice(message);
             if (terminal is not null)
             {

@@ -16,6 +16,10 @@ internal static class Errors
         ? Rule("NE5004", path, "the file does not exist", hint: "check the path", inner: e)
         : Rule("NE5002", path, $"cannot be read: {Reason(path, e)}", hint: "check that you may read it", inner: e);
 
+    /// <summary>A folder where a file is to be read: NE5002.</summary>
+    public static EngineException IsFolder(string path, Exception? e = null) =>
+        Rule("NE5002", path, "is a folder, not a file", hint: "name a file", inner: e);
+
     /// <summary>A file or folder that cannot be written: NE6002 when room is what lacks, else NE5010.</summary>
     public static EngineException Writing(string path, Exception e) => DiskSpace.IsLacking(e)
         ? Rule("NE6002", path, $"no room to write: {Reason(path, e)}", hint: "free space, raise the quota or the file size limit, or write to another disk", inner: e)

@@ -80,7 +80,7 @@ public sealed class PruneSchedule
         : throw new EngineException("NE2036", $"{count} layers cannot be kept of {dense.Layers.Count}") { Key = "--keep-layers", Found = $"{count}", Expected = $"1 to {dense.Layers.Count}" };
 
     /// <summary>
-    /// The shapes with as many parameters as asked for, to within one structure (or one multiple of MLP channels): the ratio that comes
+    /// The shapes whose parameters are nearest to those asked for, to within half a structure (or one multiple of MLP channels): the ratio that comes
     /// nearest, after which single groups give up the one structure more that is missing.
     /// </summary>
     /// <exception cref="EngineException">NE2037: no ratio reaches it</exception>
@@ -104,7 +104,8 @@ public sealed class PruneSchedule
             (below, above) = Shape(middle).ParameterCount() >= wanted ? (middle, above) : (below, middle);
         }
 
-        return new PruneTarget(Between(Shape(below), Shape(above), wanted), below, wanted);
+        ModelSpec nearest = Between(Shape(below), Shape(above), wanted);
+        return scope == PruneScope.Layer ? KeepLayers(nearest.Layers.Count) with { Parameters = wanted } : new PruneTarget(nearest, below, wanted);
     }
 
     /// <summary>The shapes behind step <paramref name="step"/> of <paramref name="steps"/>.</summary>
@@ -130,6 +131,12 @@ public sealed class PruneSchedule
 
     /// <summary>Structures of the dense model that may be cut.</summary>
     internal int Structures => groups.Sum(g => g.Count);
+
+    /// <summary>Structures that go where every group is cut by itself.</summary>
+    internal int StructuresToCut(PruneTarget target) => groups.Sum(g => g.Count - target.Spec.Count(g.Kind!.Value, g.Layer));
+
+    /// <summary>Groups that may be cut and lose nothing where every group is cut by itself.</summary>
+    internal IEnumerable<Group> Spared(PruneTarget target) => groups.Where(g => g.Count == target.Spec.Count(g.Kind!.Value, g.Layer));
 
     /// <summary>What the number of structures in a group is kept a multiple of.</summary>
     internal int Multiple(Group group) => group.Kind != StructureKind.Channels ? 1 : round ?? (dense.Layers[group.Layer].Ffn >= WideFfn ? WideMultiple : 1);

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using NativeEngine.Checkpoints;
 
 namespace NativeEngine.Text;
 
@@ -36,6 +37,7 @@ public static class Corpus
         {
             ".txt" => TextRows(source),
             ".jsonl" => JsonRows(source),
+            _ when Directory.Exists(source.Path) => throw Errors.IsFolder(source.Path),
             _ => throw new EngineException("NE4110", $"text files of kind '{extension}' are not read")
             {
                 File = source.Path,

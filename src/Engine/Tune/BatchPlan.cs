@@ -56,8 +56,9 @@ public sealed class BatchPlan
     public override string ToString()
     {
         string last = batch > examples || examples % batch == 0 ? "" : $", {examples % batch} in the last step of an epoch";
-        string epochs = ((double)Steps / StepsPerEpoch).ToString("0.##", CultureInfo.InvariantCulture);
-        return $"{Steps} steps: {epochs} epochs of {examples} examples, {Math.Min(batch, examples)} at a time{last}";
+        return $"{Count(Steps, "step")}: {Count((double)Steps / StepsPerEpoch, "epoch")} of {Count(examples, "example")}, {Math.Min(batch, examples)} at a time{last}";
+
+        static string Count(double n, string what) => n.ToString("0.##", CultureInfo.InvariantCulture) + $" {what}{(n == 1 ? "" : "s")}";
     }
 
     // Round 0 draws the held-out set.

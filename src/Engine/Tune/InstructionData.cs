@@ -18,25 +18,20 @@ public sealed class InstructionData(Tokenizer tokenizer, int cutoff, bool trainO
     public TrainingExample Encode(InstructionRecord record)
     {
         string prompt = AlpacaTemplate.Prompt(record);
-        int[] ids = Encode(prompt + record.Output);
+        int[] whole = Encode(prompt + record.Output), ids = whole.Length <= cutoff ? whole : whole[..cutoff];
         if (ids.Length < cutoff && tokenizer.EosId is int eos && ids[^1] != eos)
         {
             ids = [.. ids, eos];
         }
 
         // The prompt is encoded by itself, as in the reference: where its last token would merge with the answer, that token counts as prompt.
-        return new TrainingExample(ids, trainOnInputs ? 0 : Math.Min(Encode(prompt).Length, ids.Length));
+        return new TrainingExample(ids, trainOnInputs ? 0 : Math.Min(Encode(prompt).Length, ids.Length)) { IsCut = whole.Length > cutoff };
     }
 
-    /// <summary>At most <c>cutoff</c> ids, BOS first where the tokenizer adds one, never an EOS that the text does not hold.</summary>
+    /// <summary>The ids of a text, BOS first where the tokenizer adds one, never an EOS that the text does not hold.</summary>
     private int[] Encode(string text)
     {
         int[] ids = tokenizer.Encode(text, addSpecial: false);
-        if (tokenizer.AddsBos)
-        {
-            ids = [tokenizer.BosId!.Value, .. ids];
-        }
-
-        return ids.Length <= cutoff ? ids : ids[..cutoff];
+        return tokenizer.AddsBos ? [tokenizer.BosId!.Value, .. ids] : ids;
     }
 }

@@ -23,13 +23,14 @@ public static class InstructionFile
     public static IEnumerable<InstructionRecord> Read(string path)
     {
         byte[] utf8 = Corpus.ReadBytes(path);
-        int index = 0;
-        foreach (ReadOnlyMemory<byte> json in Values(utf8, path))
+        int number = 0;
+        foreach ((ReadOnlyMemory<byte> json, string where) in Values(utf8, path))
         {
-            yield return Parse(json, path, index++);
+            number++;
+            yield return Parse(json, path, where);
         }
 
-        if (index == 0)
+        if (number == 0)
         {
             throw new EngineException("NE3203", "the file holds no records")
             {
@@ -41,24 +42,28 @@ public static class InstructionFile
         }
     }
 
-    /// <summary>The bytes of each record.</summary>
-    private static IEnumerable<ReadOnlyMemory<byte>> Values(byte[] utf8, string path)
+    /// <summary>The bytes of each record, and where it is, such as "record 2 (line 3)".</summary>
+    private static IEnumerable<(ReadOnlyMemory<byte> Json, string Where)> Values(byte[] utf8, string path)
     {
-        int at = utf8.AsSpan().StartsWith("\uFEFF"u8) ? 3 : 0;
+        int at = utf8.AsSpan().StartsWith("\uFEFF"u8) ? 3 : 0, counted = 0, line = 1;
         JsonReaderState state = new(new JsonReaderOptions { AllowMultipleValues = true });
-        for (int index = 0; Next(utf8, ref at, ref state, path, index) is { } json; index++)
+        for (int number = 1; Next(utf8, ref at, ref state, path, number) is { } record; number++)
         {
-            yield return json;
+            line += utf8.AsSpan(counted..record.Start.Value).Count((byte)'\n');
+            counted = record.Start.Value;
+            yield return (utf8.AsMemory(record), Where(number, line));
         }
     }
 
-    /// <summary>Moves <paramref name="at"/> behind the next record; null at the end of the file.</summary>
-    private static ReadOnlyMemory<byte>? Next(byte[] utf8, ref int at, ref JsonReaderState state, string path, int index)
+    private static string Where(int number, long line) => $"record {number} (line {line})";
+
+    /// <summary>Moves <paramref name="at"/> behind the next record and returns where that is; null at the end of the file.</summary>
+    private static Range? Next(byte[] utf8, ref int at, ref JsonReaderState state, string path, int number)
     {
         var json = new Utf8JsonReader(utf8.AsSpan(at), isFinalBlock: true, state);
         try
         {
-            ReadOnlyMemory<byte>? record = null;
+            Range? record = null;
             while (record is null && json.Read())
             {
                 bool bracket = json.CurrentDepth == 0 && json.TokenType is JsonTokenType.StartArray or JsonTokenType.EndArray;
@@ -66,7 +71,7 @@ public static class InstructionFile
                 {
                     int start = at + (int)json.TokenStartIndex;
                     json.Skip();
-                    record = utf8.AsMemory(start..(at + (int)json.BytesConsumed));
+                    record = start..(at + (int)json.BytesConsumed);
                 }
             }
 
@@ -75,25 +80,26 @@ public static class InstructionFile
         }
         catch (JsonException e)
         {
-            throw new EngineException("NE3200", $"not valid JSON at record {index}: {e.Message}", e) { File = path, Key = $"[{index}]", Hint = Hint };
+            // Its own text ends with the line, counted from 0.
+            string reason = e.Message.Split(" LineNumber:")[0].TrimEnd('.');
+            throw new EngineException("NE3200", $"not valid JSON at {Where(number, e.LineNumber + 1 ?? 1)}: {reason}", e) { File = path, Hint = Hint };
         }
     }
 
-    private static InstructionRecord Parse(ReadOnlyMemory<byte> json, string path, int index)
+    private static InstructionRecord Parse(ReadOnlyMemory<byte> json, string path, string where)
     {
         if (json.Span[0] != (byte)'{')
         {
-            throw new EngineException("NE3201", $"record {index} is not an object")
+            throw new EngineException("NE3201", $"{where} is not an object")
             {
                 File = path,
-                Key = $"[{index}]",
                 Found = System.Text.Encoding.UTF8.GetString(json.Span[..Math.Min(json.Length, 60)]),
                 Expected = "an object with instruction, input and output",
                 Hint = Hint,
             };
         }
 
-        using JsonDocument document = StrictJson.Parse(json, $"{path}[{index}]", "NE3205");
+        using JsonDocument document = StrictJson.Parse(json, $"{path}: {where}", "NE3205");
         return new InstructionRecord(Field("instruction") ?? throw Missing("instruction"), Field("input") ?? "", Field("output") ?? throw Missing("output"));
 
         string? Field(string name)
@@ -114,10 +120,10 @@ public static class InstructionFile
             }
         }
 
-        EngineException Missing(string name) => new("NE3202", $"record {index} has no text in the field '{name}'")
+        EngineException Missing(string name) => new("NE3202", $"{where} has no text in the field '{name}'")
         {
             File = path,
-            Key = $"[{index}].{name}",
+            Key = name,
             Found = document.RootElement.TryGetProperty(name, out JsonElement value)
                 ? Shorten(value.GetRawText())
                 : $"fields {string.Join(", ", document.RootElement.EnumerateObject().Take(10).Select(p => p.Name))}",

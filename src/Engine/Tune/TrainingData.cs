@@ -76,6 +76,11 @@ internal sealed class TrainingData
             session.Reporter.Notice($"{source.Path}: {left} of {kept.Count + left} {unit}");
         }
 
+        if (kept.Count(example => example.IsCut) is > 0 and int cut)
+        {
+            session.Reporter.Notice($"{source.Path}: {cut} of {kept.Count + left} records lose the end of their answer: they are longer than the cutoff");
+        }
+
         return kept.Count > 0 ? [.. kept] : throw new EngineException("NE3204", "there is nothing to train on")
         {
             File = source.Path,

@@ -5,6 +5,9 @@ namespace NativeEngine.Tune;
 /// <param name="PromptLength">leading tokens that are read and not predicted; 0 trains on all</param>
 public sealed record TrainingExample(int[] Ids, int PromptLength = 0)
 {
+    /// <summary>The cutoff took the end away.</summary>
+    public bool IsCut { get; init; }
+
     /// <summary>Tokens that the model is trained to predict; nothing predicts the first one.</summary>
     public int TargetCount => Math.Max(0, Ids.Length - Math.Max(1, PromptLength));
 }

@@ -32,12 +32,15 @@ public sealed class TuneCheckpoints
     public TuneCheckpoints(Session session, string model, string output, RunIdentity identity, TimeProvider? time = null)
     {
         (this.session, this.model, this.identity, this.time) = (session, model, identity, time ?? TimeProvider.System);
-        Folder = ModelFolder.RealPath(output) + ".tune";
+        Folder = FolderOf(output);
         savedAt = this.time.GetTimestamp();
     }
 
     /// <summary>Where the states are.</summary>
     public string Folder { get; }
+
+    /// <summary>The newest saved state of the run that writes <paramref name="output"/>; null where there is none.</summary>
+    public static string? Newest(string output) => Saved(FolderOf(output)).FirstOrDefault();
 
     /// <summary>True when the last state was saved ten minutes ago.</summary>
     public bool IsDue => time.GetElapsedTime(savedAt) >= Interval;
@@ -49,7 +52,7 @@ public sealed class TuneCheckpoints
     /// </summary>
     public void Begin(TuneState state, bool resume, bool overwrite)
     {
-        string[] saved = [.. Saved()];
+        string[] saved = [.. Saved(Folder)];
         if (resume)
         {
             Resume(state, saved);
@@ -91,7 +94,7 @@ public sealed class TuneCheckpoints
             writer.Commit([]);
         }
 
-        foreach (string older in Saved().Skip(Kept))
+        foreach (string older in Saved(Folder).Skip(Kept))
         {
             Disk.Discard(older, recursive: true);
         }
@@ -178,11 +181,13 @@ public sealed class TuneCheckpoints
         }
     }
 
+    private static string FolderOf(string output) => ModelFolder.RealPath(output) + ".tune";
+
     private static EngineException NotWhole(string path, string found) => Errors.Rule("NE3221", path, "not a whole saved state", found: found);
 
     /// <summary>The saved states, newest first.</summary>
-    private IEnumerable<string> Saved() =>
-        from path in Directory.Exists(Folder) ? Directory.GetDirectories(Folder, Prefix + "*") : []
+    private static IEnumerable<string> Saved(string folder) =>
+        from path in Directory.Exists(folder) ? Directory.GetDirectories(folder, Prefix + "*") : []
         let step = int.TryParse(Path.GetFileName(path)[Prefix.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out int n) ? n : -1
         where step >= 0
         orderby step descending

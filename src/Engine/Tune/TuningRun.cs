@@ -24,7 +24,7 @@ internal sealed class TuningRun(Session session, CausalModel model, TuneOptions 
     {
         using var trainer = new Trainer(session, model, options, state);
         int first = state.Step;
-        session.Phase("tune", plan.Steps);
+        session.Phase("tune", plan.Steps, first);
         try
         {
             EvaluateWhereDue(trainer); // a run that is resumed may have stopped in the middle of it
@@ -40,7 +40,6 @@ internal sealed class TuningRun(Session session, CausalModel model, TuneOptions 
         catch (OperationCanceledException) when (state.Step > first)
         {
             checkpoints.Save(state); // of the last step that was completed
-            session.Reporter.Notice($"the state behind step {state.Step} is in {checkpoints.Folder}; --resume goes on from there");
             throw;
         }
     }

@@ -228,7 +228,7 @@ public sealed class PruneVerbTests : IDisposable
 
         public Dictionary<string, long> Live { get; } = [];
 
-        public void Phase(string name, long total) => Live[name] = Backend!.LiveBytes;
+        public void Phase(string name, long total, long done = 0) => Live[name] = Backend!.LiveBytes;
 
         public void Step(long done, string? detail = null) { }
 

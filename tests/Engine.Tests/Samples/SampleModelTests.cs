@@ -83,7 +83,7 @@ public sealed class SampleModelTests : IDisposable
 
     private sealed class CancelAtFirstStep(CancellationTokenSource cancel) : IReporter
     {
-        public void Phase(string name, long total) { }
+        public void Phase(string name, long total, long done = 0) { }
 
         public void Step(long done, string? detail = null) => cancel.Cancel();
 

@@ -271,7 +271,7 @@ internal sealed class Listener : IReporter
 {
     public List<string> Notices { get; } = [];
 
-    public void Phase(string name, long total) { }
+    public void Phase(string name, long total, long done = 0) { }
 
     public void Step(long done, string? detail = null) { }
 

@@ -60,6 +60,7 @@ public sealed class BatchPlanTests
     {
         Assert.Equal("20 steps: 2 epochs of 150 examples, 16 at a time, 6 in the last step of an epoch", new BatchPlan(150, 16, 2, null, 1).ToString());
         Assert.Equal("5 steps: 0.5 epochs of 160 examples, 16 at a time", new BatchPlan(160, 16, 2, 5, 1).ToString());
+        Assert.Equal("1 step: 1 epoch of 1 example, 1 at a time", new BatchPlan(1, 64, 1, null, 1).ToString());
         Assert.Equal("2 steps: 2 epochs of 5 examples, 5 at a time", new BatchPlan(5, 64, 2, null, 1).ToString());
     }
 

@@ -19,18 +19,18 @@ public sealed class InstructionFileTests : IDisposable
     [Theory]
     [InlineData("", "NE3203", null)]
     [InlineData("[]", "NE3203", null)]
-    [InlineData("plain text", "NE3200", "[0]")]
-    [InlineData("""[{"instruction":"a","output":"c"},{"instruction":]""", "NE3200", "[1]")]
-    [InlineData("""[{"instruction":"a","output":"c"}""", "NE3200", "[1]")]
-    [InlineData("""[{"instruction":"a","output":"c"}]]""", "NE3200", "[1]")]
+    [InlineData("plain text", "NE3200", null)]
+    [InlineData("""[{"instruction":"a","output":"c"},{"instruction":]""", "NE3200", null)]
+    [InlineData("""[{"instruction":"a","output":"c"}""", "NE3200", null)]
+    [InlineData("""[{"instruction":"a","output":"c"}]]""", "NE3200", null)]
     [InlineData("""[{"instruction":"a","instruction":"b","output":"c"}]""", "NE3205", null)]
-    [InlineData("""[[{"instruction":"a","output":"c"}]]""", "NE3201", "[0]")]
-    [InlineData("""[{"instruction":"a","output":"c"}, "b"]""", "NE3201", "[1]")]
-    [InlineData("""[{"instruction":"a","output":"c"},{"instruction":"b"}]""", "NE3202", "[1].output")]
-    [InlineData("""[{"instruction":null,"output":"c"}]""", "NE3202", "[0].instruction")]
-    [InlineData("""[{"instruction":"a","input":["b"],"output":"c"}]""", "NE3202", "[0].input")]
-    [InlineData("""[{"instruction":"a","input":"b","output":3}]""", "NE3202", "[0].output")]
-    [InlineData("""[{"instruction":"\ud800","output":"c"}]""", "NE3202", "[0].instruction")]
+    [InlineData("""[[{"instruction":"a","output":"c"}]]""", "NE3201", null)]
+    [InlineData("""[{"instruction":"a","output":"c"}, "b"]""", "NE3201", null)]
+    [InlineData("""[{"instruction":"a","output":"c"},{"instruction":"b"}]""", "NE3202", "output")]
+    [InlineData("""[{"instruction":null,"output":"c"}]""", "NE3202", "instruction")]
+    [InlineData("""[{"instruction":"a","input":["b"],"output":"c"}]""", "NE3202", "input")]
+    [InlineData("""[{"instruction":"a","input":"b","output":3}]""", "NE3202", "output")]
+    [InlineData("""[{"instruction":"\ud800","output":"c"}]""", "NE3202", "instruction")]
     public void What_is_wrong_is_named(string content, string code, string? key)
     {
         EngineException e = Assert.Throws<EngineException>(() => Read(content));
@@ -38,6 +38,13 @@ public sealed class InstructionFileTests : IDisposable
         Assert.StartsWith(folder["data.json"], e.File, StringComparison.Ordinal);
         Assert.Equal(key, e.Key);
     }
+
+    [Theory]
+    [InlineData("[{\"instruction\":\"a\",\n\"output\":\"c\"},\n\n{\"instruction\":\"b\"}]", "record 2 (line 4) has no text in the field 'output'")]
+    [InlineData("{\"instruction\":\"a\",\"output\":\"c\"}\n7\n", "record 2 (line 2) is not an object")]
+    [InlineData("\n{\"instruction\":\"a\",\"output\":\"c\"}\n{\"instruction\"}", "not valid JSON at record 2 (line 3): '}' is invalid after a property name. Expected a ':'")]
+    public void Records_and_lines_count_from_1(string content, string message) =>
+        Assert.Equal(message, Assert.Throws<EngineException>(() => Read(content)).Message);
 
     [Fact]
     public void Records_before_a_broken_one_are_read() =>

@@ -59,8 +59,20 @@ public sealed class TrainingDataTests : IDisposable
         int needed = Read(records with { Cutoff = 512 }).Train[0].Ids.Length;
         Assert.Single(Read(records with { Cutoff = needed - 2 }).Train);
         Assert.Contains(notices, n => n.Contains("1 of 2 records are left out", StringComparison.Ordinal));
+        Assert.DoesNotContain(notices, n => n.Contains("lose the end", StringComparison.Ordinal));
         Assert.Equal("NE3204", Assert.Throws<EngineException>(() => Read(records with { Cutoff = 10 })).Code);
         Assert.Equal("NE2024", Assert.Throws<EngineException>(() => Read(records with { Cutoff = 1 })).Code);
+    }
+
+    [Fact]
+    public void Answers_that_the_cutoff_ends_are_said()
+    {
+        string path = folder.Write("data.json", """[{"instruction":"Say no.","output":"No."},{"instruction":"Say no.","output":"No, no, no, no, never, not in a thousand years."}]""");
+        var records = new TuneOptions(Model, "out", new TextSource(path));
+        int whole = Read(records).Train[0].Ids.Length;
+        Assert.Empty(notices);
+        Assert.Equal([false, true], Read(records with { Cutoff = whole }).Train.Select(e => e.IsCut));
+        Assert.Equal($"{path}: 1 of 2 records lose the end of their answer: they are longer than the cutoff", Assert.Single(notices));
     }
 
     [Fact]

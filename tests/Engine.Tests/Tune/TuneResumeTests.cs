@@ -47,6 +47,17 @@ public sealed class TuneResumeTests : IDisposable
     }
 
     [Fact]
+    public void Stopped_again_before_another_step_it_says_that_the_state_stays()
+    {
+        run.Stop("stopped", 2);
+        using CancellationTokenSource source = new();
+        source.Cancel();
+        Notices notices = [];
+        Assert.Throws<OperationCanceledException>(() => run.Run("stopped", resume: true, reporter: notices, cancel: source.Token));
+        Assert.Contains($"the state of the run is in {run["stopped.tune/checkpoint-2"]}; --resume goes on from there", notices);
+    }
+
+    [Fact]
     public void Stopped_behind_its_best_adapter_by_a_model_that_is_streamed()
     {
         // The learning rate is too high: the first measurements are the best ones.

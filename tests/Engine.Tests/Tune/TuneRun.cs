@@ -65,7 +65,7 @@ internal sealed class TuneRun : IDisposable
 
     private sealed class Stopper(int step, string detail, CancellationTokenSource source) : IReporter
     {
-        public void Phase(string name, long total) { }
+        public void Phase(string name, long total, long done = 0) { }
 
         public void Step(long done, string? detailOfStep = null)
         {
