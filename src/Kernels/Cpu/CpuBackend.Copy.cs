@@ -26,12 +26,31 @@ public sealed partial class CpuBackend
     }
 
     /// <inheritdoc/>
-    public void Fill(Tensor y, ReadPart read) => ForParts(y, (part, from) => read(part, from));
+    public void Fill(Tensor y, ReadPart read)
+    {
+        const long atOnce = 1 << 20;
+        (long runs, long bytes) = Runs(y);
+        long parts = (bytes + atOnce - 1) / atOnce;
+        team.For(runs * parts, i =>
+        {
+            (long run, long at) = (i / parts, i % parts * atOnce);
+            read(Part(y, run, at, Math.Min(atOnce, bytes - at)), run * bytes + at);
+        });
+    }
 
     /// <inheritdoc/>
     public Task Drain(Tensor x, WritePart write)
     {
-        ForParts(x, (part, from) => write(part, from));
+        const long largest = 1 << 30; // a span holds less than 2 GiB
+        (long runs, long bytes) = Runs(x);
+        for (long run = 0; run < runs; run++)
+        {
+            for (long at = 0; at < bytes; at += largest)
+            {
+                write(Part(x, run, at, Math.Min(largest, bytes - at)), run * bytes + at);
+            }
+        }
+
         return Task.CompletedTask;
     }
 
@@ -93,19 +112,11 @@ public sealed partial class CpuBackend
         return found == 0;
     }
 
-    /// <summary>The bytes of a tensor where they lie: rows that follow each other together, others one by one.</summary>
-    private static unsafe void ForParts(Tensor t, ReadPart use)
-    {
-        const long largest = 1 << 30; // a span holds less than 2 GiB
-        long size = t.DType.Size(), rows = t.IsContiguous ? 1 : t.Rows, rowBytes = t.IsContiguous ? t.Shape.Count * size : t.Columns * size;
-        for (long n = 0; n < rows; n++)
-        {
-            for (long at = 0; at < rowBytes; at += largest)
-            {
-                use(new Span<byte>((byte*)t.Address + n * t.RowStride * size + at, (int)Math.Min(largest, rowBytes - at)), n * rowBytes + at);
-            }
-        }
-    }
+    /// <summary>How many pieces of memory a tensor lies in, and the bytes of each: one where its rows follow each other, else its rows.</summary>
+    private static (long Count, long Bytes) Runs(Tensor t) => t.IsContiguous ? (1, t.Shape.Count * t.DType.Size()) : (t.Rows, t.Columns * t.DType.Size());
+
+    private static unsafe Span<byte> Part(Tensor t, long run, long at, long bytes) =>
+        new((byte*)t.Address + run * t.RowStride * t.DType.Size() + at, (int)bytes);
 
     private static unsafe Span<T> HostRow<T>(Tensor t, long row, int columns) where T : unmanaged =>
         new((byte*)t.Address + row * t.RowStride * t.DType.Size(), columns);
