@@ -14,7 +14,7 @@ public interface IReporter
 }
 
 /// <summary>Says nothing.</summary>
-public sealed class SilentReporter : IReporter
+internal sealed class SilentReporter : IReporter
 {
     /// <summary>The one instance.</summary>
     public static SilentReporter Instance { get; } = new();

@@ -16,6 +16,9 @@ public enum LayerScore
 /// <summary>Options of <c>prune</c>; the defaults are LLM-Pruner's recipe for a fifth of the parameters.</summary>
 public sealed record PruneOptions(string Model)
 {
+    /// <summary>Code of the error that no ratio reaches <see cref="TargetParameters"/>.</summary>
+    public const string OutOfReach = "NE2037";
+
     /// <summary>The folder to write; not needed when only a plan is.</summary>
     public string? Output { get; init; }
 

@@ -53,7 +53,7 @@ public sealed class DemoTests
             Prune = (session, o) =>
             {
                 ranges.Add(o.MlpLayers);
-                return o.MlpLayers is null ? throw new EngineException(PruneSchedule.OutOfReach, "too small") : Cli.Engine.Prune(session, o);
+                return o.MlpLayers is null ? throw new EngineException(PruneOptions.OutOfReach, "too small") : Cli.Engine.Prune(session, o);
             },
         });
         Assert.Equal(0, outcome.Exit);

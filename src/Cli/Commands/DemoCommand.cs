@@ -100,7 +100,7 @@ internal static class DemoCommand
                 {
                     return host.Engine.Prune(session, options);
                 }
-                catch (EngineException e) when (e.Code == PruneSchedule.OutOfReach)
+                catch (EngineException e) when (e.Code == PruneOptions.OutOfReach)
                 {
                     var all = new LayerRange(0, layers - 1);
                     return host.Engine.Prune(session, options with { AttentionLayers = all, MlpLayers = all });

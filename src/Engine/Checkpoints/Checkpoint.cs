@@ -3,7 +3,7 @@ using NativeEngine.Kernels;
 namespace NativeEngine.Checkpoints;
 
 /// <summary>The weights of a Hugging Face folder, open for reading: model.safetensors, or an index and its shards.</summary>
-public sealed class Checkpoint : IDisposable
+internal sealed class Checkpoint : IDisposable
 {
     /// <summary>Name of the file that holds all weights.</summary>
     public const string SingleFile = "model.safetensors";

@@ -8,7 +8,7 @@ namespace NativeEngine.Checkpoints;
 /// Writes a Hugging Face folder that appears whole or not at all. The plan fixes where every tensor lies, so they may arrive in
 /// any order and go straight to their place; no weight is held in memory. Not for concurrent use.
 /// </summary>
-public sealed class CheckpointWriter : IDisposable
+internal sealed class CheckpointWriter : IDisposable
 {
     private readonly Disk disk;
     private readonly OutputFolder folder;

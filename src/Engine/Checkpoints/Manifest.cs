@@ -16,7 +16,7 @@ internal sealed record FileDigest(string Name, long Size, string Sha256);
 /// nativeengine.manifest.json: size and SHA-256 of every file of an output, what wrote it, and the effective configuration.
 /// It is written last, so a folder whose manifest is missing or does not match is not a finished output.
 /// </summary>
-public static class Manifest
+internal static class Manifest
 {
     /// <summary>Name of the file.</summary>
     public const string FileName = "nativeengine.manifest.json";

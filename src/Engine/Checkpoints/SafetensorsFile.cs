@@ -8,7 +8,7 @@ namespace NativeEngine.Checkpoints;
 /// One safetensors file, open for reading: its header is parsed and validated, its data is read by position. Never mapped:
 /// a mapping of a file that shrinks ends the process. Reads may run in parallel.
 /// </summary>
-public sealed class SafetensorsFile : IDisposable
+internal sealed class SafetensorsFile : IDisposable
 {
     private readonly SafeFileHandle handle;
     private readonly long length;

@@ -9,7 +9,7 @@ namespace NativeEngine.Checkpoints;
 /// <param name="File">path of the file</param>
 /// <param name="Offset">bytes from the start of the file</param>
 /// <param name="Bytes">bytes of the data</param>
-public sealed record TensorEntry(string Name, DType DType, Shape Shape, string File, long Offset, long Bytes)
+internal sealed record TensorEntry(string Name, DType DType, Shape Shape, string File, long Offset, long Bytes)
 {
     /// <summary>Why no tensor can hold this entry ("dtype F8_E4M3", "rank 5"); null for an entry that can be read.</summary>
     public string? Unsupported { get; init; }

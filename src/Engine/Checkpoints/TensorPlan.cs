@@ -6,7 +6,7 @@ namespace NativeEngine.Checkpoints;
 /// <param name="Name">name in the checkpoint</param>
 /// <param name="DType">type as stored</param>
 /// <param name="Shape">extents</param>
-public sealed record TensorPlan(string Name, DType DType, Shape Shape)
+internal sealed record TensorPlan(string Name, DType DType, Shape Shape)
 {
     /// <summary>Bytes as stored.</summary>
     public long Bytes => checked(Shape.Count * DType.Size());

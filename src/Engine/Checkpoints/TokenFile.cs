@@ -4,7 +4,7 @@ using NativeEngine.Kernels;
 namespace NativeEngine.Checkpoints;
 
 /// <summary>Token ids in a safetensors file, one window per row: <c>FILE.safetensors[:NAME[:MASK]]</c>.</summary>
-public static class TokenFile
+internal static class TokenFile
 {
     /// <summary>Tensor that is read where none is named.</summary>
     public const string DefaultName = "tokens";

@@ -1,7 +1,7 @@
 namespace NativeEngine.Checkpoints;
 
 /// <summary>Token windows of equal width, row after row, with a mask of the same size where some are padded.</summary>
-public sealed record TokenWindows(int[] Ids, int[]? Mask, int Rows, int Width)
+internal sealed record TokenWindows(int[] Ids, int[]? Mask, int Rows, int Width)
 {
     /// <summary><paramref name="count"/> windows from <paramref name="from"/> on.</summary>
     public TokenWindows RowRange(int from, int count)

@@ -3,7 +3,7 @@ using NativeEngine.Spec;
 namespace NativeEngine.Evaluate;
 
 /// <summary>What a forward costs, counted from the shapes alone.</summary>
-public static class Cost
+internal static class Cost
 {
     /// <summary>
     /// Multiply-accumulates of a forward over <paramref name="q"/> tokens, as LLM-Pruner's test_speedup.py counts them

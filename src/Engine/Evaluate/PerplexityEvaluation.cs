@@ -5,7 +5,7 @@ using NativeEngine.Model;
 namespace NativeEngine.Evaluate;
 
 /// <summary>Negative log-likelihoods of windows, and the three ways the reference implementations average them.</summary>
-public sealed class PerplexityEvaluation(Session session, CausalModel model)
+internal sealed class PerplexityEvaluation(Session session, CausalModel model)
 {
     private readonly IBackend backend = session.Backend;
 

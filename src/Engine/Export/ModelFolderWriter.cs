@@ -7,7 +7,7 @@ using NativeEngine.Spec;
 namespace NativeEngine.Export;
 
 /// <summary>An output folder for a model derived from another one: the tensors its spec lists, config.json, and the original's side files.</summary>
-public sealed class ModelFolderWriter : IDisposable
+internal sealed class ModelFolderWriter : IDisposable
 {
     private readonly IBackend backend;
     private readonly ModelSpec spec;

@@ -7,7 +7,7 @@ namespace NativeEngine.Model;
 /// What the forward of one station leaves for its backward, N = B T rows. The input belongs to whoever holds the residual stream;
 /// everything else is owned. The backward reuses the memory, so it can run once.
 /// </summary>
-public sealed class StationActivations : IDisposable
+internal sealed class StationActivations : IDisposable
 {
     private readonly Tensor?[] adapters = new Tensor?[Enum.GetValues<LinearSlot>().Length];
 
@@ -49,7 +49,7 @@ public sealed class StationActivations : IDisposable
 }
 
 /// <summary>What the forward of one layer leaves for its backward; the residual between its stations is owned as well.</summary>
-public sealed class LayerActivations : IDisposable
+internal sealed class LayerActivations : IDisposable
 {
     private readonly List<StationActivations> stations = [];
 

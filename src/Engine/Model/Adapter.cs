@@ -6,7 +6,7 @@ namespace NativeEngine.Model;
 /// <param name="From">first row</param>
 /// <param name="B">(rows, r)</param>
 /// <param name="DB">its gradient, which adds up; null when it is not trained</param>
-public sealed record AdapterPart(int From, Tensor B, Tensor? DB);
+internal sealed record AdapterPart(int From, Tensor B, Tensor? DB);
 
 /// <summary>
 /// A low-rank update of a stacked map (Hu et al. 2022), y[:, part p] += scale (dropout(x) A^T)[:, p r .. (p + 1) r] B_p^T.
@@ -18,7 +18,7 @@ public sealed record AdapterPart(int From, Tensor B, Tensor? DB);
 /// <param name="Scale">alpha / r</param>
 /// <param name="Dropout">share of the inputs that training drops</param>
 /// <param name="Site">tells the draws of different maps apart</param>
-public sealed record Adapter(Tensor A, Tensor? DA, IReadOnlyList<AdapterPart> Parts, double Scale, double Dropout, ulong Site)
+internal sealed record Adapter(Tensor A, Tensor? DA, IReadOnlyList<AdapterPart> Parts, double Scale, double Dropout, ulong Site)
 {
     /// <summary>r</summary>
     public long Rank => A.Rows / Parts.Count;

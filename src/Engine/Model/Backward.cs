@@ -7,7 +7,7 @@ namespace NativeEngine.Model;
 /// The one backward for every family, <see cref="Forward"/> line by line in reverse: dx is the gradient of the loss with respect to x.
 /// Gradients of parameters add up, gradients of activations are assigned. N, D, Q, K, F, V as in <see cref="Forward"/>.
 /// </summary>
-public sealed class Backward(IBackend backend, ModelSpec spec, DType dtype, Forward forward)
+internal sealed class Backward(IBackend backend, ModelSpec spec, DType dtype, Forward forward)
 {
     private const int HeadRows = 512; // rows of logits that exist at once
 

@@ -9,7 +9,7 @@ namespace NativeEngine.Model;
 /// and stay in memory only when the whole model fits the limit that was given. A forward in F32 reads matrices that are stored as
 /// BF16 in that type: it is exact and half the memory. Everything else is converted on reading.
 /// </summary>
-public sealed class CausalModel : IDisposable
+internal sealed class CausalModel : IDisposable
 {
     private readonly IBackend backend;
     private readonly WeightReader reader;

@@ -7,7 +7,7 @@ namespace NativeEngine.Model;
 /// The one forward for every family: it switches on the fields of <see cref="ModelSpec"/> and on nothing else.
 /// B sequences of T tokens, N = B T rows; D residual width; Q, K widths of query and key heads; F MLP width; V vocabulary.
 /// </summary>
-public sealed class Forward(IBackend backend, ModelSpec spec, DType dtype) : IDisposable
+internal sealed class Forward(IBackend backend, ModelSpec spec, DType dtype) : IDisposable
 {
     private const int HeadRows = 512; // rows of logits that exist at once
 

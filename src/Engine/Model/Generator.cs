@@ -8,10 +8,10 @@ namespace NativeEngine.Model;
 /// <param name="Ids">new ids, the one that ended the text included</param>
 /// <param name="PromptSeconds">time to the first logits</param>
 /// <param name="TokensPerSecond">of the new ids after that</param>
-public sealed record GeneratedTokens(IReadOnlyList<int> Ids, double PromptSeconds, double TokensPerSecond);
+internal sealed record GeneratedTokens(IReadOnlyList<int> Ids, double PromptSeconds, double TokensPerSecond);
 
 /// <summary>Greedy decoding with a key-value cache.</summary>
-public sealed class Generator(Session session, CausalModel model) : IDisposable
+internal sealed class Generator(Session session, CausalModel model) : IDisposable
 {
     private readonly IBackend backend = session.Backend;
     private readonly Forward forward = new(session.Backend, model.Spec, model.DType);

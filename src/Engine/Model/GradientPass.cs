@@ -12,7 +12,7 @@ namespace NativeEngine.Model;
 /// <param name="model">weights; read layer by layer when they do not fit</param>
 /// <param name="dtype">as the model was opened</param>
 /// <param name="activationMemory">bytes for activations inside layers, at most those of the session</param>
-public sealed class GradientPass(Session session, CausalModel model, DType dtype, long activationMemory) : IDisposable
+internal sealed class GradientPass(Session session, CausalModel model, DType dtype, long activationMemory) : IDisposable
 {
     private readonly IBackend backend = session.Backend;
     private readonly Forward forward = new(session.Backend, model.Spec, dtype);

@@ -7,7 +7,7 @@ namespace NativeEngine.Model;
 /// <param name="Weight">(out, in)</param>
 /// <param name="Squares">(out, in): mean over the examples of the square of each one's gradient</param>
 /// <param name="Bias">(out)</param>
-public sealed record LinearGradient(Tensor Weight, Tensor? Squares, Tensor? Bias) : IDisposable
+internal sealed record LinearGradient(Tensor Weight, Tensor? Squares, Tensor? Bias) : IDisposable
 {
     /// <inheritdoc/>
     public void Dispose()
@@ -19,7 +19,7 @@ public sealed record LinearGradient(Tensor Weight, Tensor? Squares, Tensor? Bias
 }
 
 /// <summary>Gradients of the parameters of one station; null where not wanted.</summary>
-public sealed class StationGradients : IDisposable
+internal sealed class StationGradients : IDisposable
 {
     private readonly LinearGradient?[] maps = new LinearGradient?[Enum.GetValues<LinearSlot>().Length];
 
@@ -67,7 +67,7 @@ public sealed class StationGradients : IDisposable
 }
 
 /// <summary>Gradients of the weights outside the layers. A tied head adds to the embedding's.</summary>
-public sealed record OuterGradients(Tensor Embed, Tensor? Position, Tensor? NormGain, Tensor? NormBias, Tensor Head, Tensor? HeadBias) : IDisposable
+internal sealed record OuterGradients(Tensor Embed, Tensor? Position, Tensor? NormGain, Tensor? NormBias, Tensor Head, Tensor? HeadBias) : IDisposable
 {
     /// <summary>Zeros for all of <paramref name="weights"/>.</summary>
     public static OuterGradients Zeros(IBackend backend, OuterWeights weights, bool tied, DType dtype)

@@ -1,7 +1,7 @@
 namespace NativeEngine.Model;
 
 /// <summary>Takes the gradients of a <see cref="GradientPass"/>, layer by layer from the last to the first.</summary>
-public interface IGradientSink
+internal interface IGradientSink
 {
     /// <summary>The first layer that matters; the pass ends behind it. 0 for gradients of the embedding.</summary>
     int FirstLayer { get; }
@@ -17,7 +17,7 @@ public interface IGradientSink
 }
 
 /// <summary>Adapters hold their own gradients, so a pass for them hands nothing out.</summary>
-public sealed class AdapterGradients : IGradientSink
+internal sealed class AdapterGradients : IGradientSink
 {
     /// <inheritdoc/>
     public int FirstLayer => 0;

@@ -4,7 +4,7 @@ using NativeEngine.Spec;
 namespace NativeEngine.Model;
 
 /// <summary>Keys and values of the tokens seen so far, per layer.</summary>
-public sealed class KvCache : IDisposable
+internal sealed class KvCache : IDisposable
 {
     private readonly IBackend backend;
     private readonly (Tensor K, Tensor V)[] layers;

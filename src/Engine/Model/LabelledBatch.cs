@@ -3,7 +3,7 @@ using NativeEngine.Kernels;
 namespace NativeEngine.Model;
 
 /// <summary>Tokens and what each of them should predict.</summary>
-public sealed class LabelledBatch : IDisposable
+internal sealed class LabelledBatch : IDisposable
 {
     /// <summary>Puts <paramref name="targets"/> beside <paramref name="tokens"/>, which it takes over.</summary>
     /// <param name="backend">device</param>

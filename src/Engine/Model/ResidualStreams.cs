@@ -7,7 +7,7 @@ namespace NativeEngine.Model;
 /// The residual streams of batches that go through a model together: all of them through one layer before the next is touched, which may have to be read.
 /// Owns the batches and the streams.
 /// </summary>
-public sealed class ResidualStreams : IDisposable
+internal sealed class ResidualStreams : IDisposable
 {
     private readonly Session session;
     private readonly CausalModel model;

@@ -4,7 +4,7 @@ using NativeEngine.Spec;
 namespace NativeEngine.Model;
 
 /// <summary>Cosines and sines of the rotary angles, made once and grown when a longer input arrives.</summary>
-public sealed class RopeTable(IBackend backend, RopeSpec spec, DType dtype) : IDisposable
+internal sealed class RopeTable(IBackend backend, RopeSpec spec, DType dtype) : IDisposable
 {
     private Tensor? cos, sin;
     private int builtFor;

@@ -5,7 +5,7 @@ using NativeEngine.Spec;
 namespace NativeEngine.Model;
 
 /// <summary>Sequences of equal length on the device: ids, their positions, and which of them are padding. N = Sequences * Length.</summary>
-public sealed class TokenBatch : IDisposable
+internal sealed class TokenBatch : IDisposable
 {
     /// <summary>Puts <paramref name="ids"/> (row after row) on the device; their first position is <paramref name="start"/>.</summary>
     /// <param name="backend">device</param>

@@ -6,7 +6,7 @@ namespace NativeEngine.Model;
 /// <summary>y = x W^T + b.</summary>
 /// <param name="Weight">(out, in), as checkpoints store it</param>
 /// <param name="Bias">(out)</param>
-public sealed record Linear(Tensor Weight, Tensor? Bias) : IDisposable
+internal sealed record Linear(Tensor Weight, Tensor? Bias) : IDisposable
 {
     /// <summary>What tuning adds to the map; owned by whoever attached it.</summary>
     public Adapter? Adapter { get; init; }
@@ -24,7 +24,7 @@ public sealed record Linear(Tensor Weight, Tensor? Bias) : IDisposable
 }
 
 /// <summary>Weights of a norm; both null once fusion has moved them into the next linear map.</summary>
-public sealed record Norm(Tensor? Gain, Tensor? Bias) : IDisposable
+internal sealed record Norm(Tensor? Gain, Tensor? Bias) : IDisposable
 {
     /// <inheritdoc/>
     public void Dispose()
@@ -38,7 +38,7 @@ public sealed record Norm(Tensor? Gain, Tensor? Bias) : IDisposable
 /// One sub-block on the residual: y = S(x) + outputs(f(inputs(norm(x)))). A sequential layer has two (attention, then MLP),
 /// a parallel layer has one that does both. Whoever visits stations need not know which is which.
 /// </summary>
-public sealed class Station(StationLayout layout) : IDisposable
+internal sealed class Station(StationLayout layout) : IDisposable
 {
     private readonly Linear?[] maps = new Linear?[Enum.GetValues<LinearSlot>().Length];
 
@@ -138,7 +138,7 @@ public sealed class Station(StationLayout layout) : IDisposable
 /// <summary>The weights of one decoder layer.</summary>
 /// <param name="Shape">its widths</param>
 /// <param name="Stations">its sub-blocks, in order</param>
-public sealed record LayerWeights(LayerShape Shape, IReadOnlyList<Station> Stations) : IDisposable
+internal sealed record LayerWeights(LayerShape Shape, IReadOnlyList<Station> Stations) : IDisposable
 {
     /// <inheritdoc/>
     public void Dispose()
@@ -158,7 +158,7 @@ public sealed record LayerWeights(LayerShape Shape, IReadOnlyList<Station> Stati
 /// <param name="Position">(P, D); null for rotary positions</param>
 /// <param name="NormFinal">norm in front of the head</param>
 /// <param name="Head">(V, D); shares the embedding's memory in a tied model</param>
-public sealed record OuterWeights(Tensor Embed, Tensor? Position, Norm NormFinal, Linear Head) : IDisposable
+internal sealed record OuterWeights(Tensor Embed, Tensor? Position, Norm NormFinal, Linear Head) : IDisposable
 {
     /// <inheritdoc/>
     public void Dispose()

@@ -3,7 +3,7 @@ using NativeEngine.Spec;
 namespace NativeEngine.Prune;
 
 /// <summary>Widths on which matrix products are slow, for the notices of a run: hardware wants multiples of 8 at least.</summary>
-public static class Alignment
+internal static class Alignment
 {
     private const int Multiple = 8;
 

@@ -8,7 +8,7 @@ namespace NativeEngine.Prune;
 /// How much each layer turns the residual stream (Men et al. 2024, "ShortGPT", equation 1): BI_i = 1 - mean over the tokens of
 /// cos(x_i, x_{i+1}), x_i in front of layer i and x_{i+1} behind it. The layer with the smallest does least. Needs a forward only.
 /// </summary>
-public sealed class BlockInfluence(Session session, CausalModel model)
+internal sealed class BlockInfluence(Session session, CausalModel model)
 {
     private readonly IBackend backend = session.Backend;
 

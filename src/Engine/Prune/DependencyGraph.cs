@@ -7,7 +7,7 @@ namespace NativeEngine.Prune;
 /// Which sides of which modules can only be cut together, from the spec alone. The decoder is described once, as its forward runs it:
 /// whatever is added, multiplied element by element or joined in attention is coupled, and the groups are what hangs together.
 /// </summary>
-public sealed class DependencyGraph
+internal sealed class DependencyGraph
 {
     private readonly ModelSpec spec;
     private readonly ILookup<(Role, int), Parameter> tensors;

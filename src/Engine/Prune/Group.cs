@@ -20,7 +20,7 @@ public enum Dimension
 /// <param name="Size">indices along that side</param>
 /// <param name="IsRows">these indices are rows of the stored weight (or the elements of a norm's), not columns</param>
 /// <param name="ParametersPerIndex">parameters that go with one index, the bias included; 0 for a tied head, which has no tensor of its own</param>
-public sealed record Member(Role Role, int Layer, string Module, Dimension Dimension, int Size, bool IsRows, long ParametersPerIndex);
+internal sealed record Member(Role Role, int Layer, string Module, Dimension Dimension, int Size, bool IsRows, long ParametersPerIndex);
 
 /// <summary>
 /// Module sides that can only be cut together (Fang et al. 2023, "DepGraph"). The group has <paramref name="Count"/> structures, and
@@ -30,7 +30,7 @@ public sealed record Member(Role Role, int Layer, string Module, Dimension Dimen
 /// <param name="Layer">the layer of the root, or -1 for a group that spans the model</param>
 /// <param name="Count">structures</param>
 /// <param name="Members">the root first, the others as LLM-Pruner meets them: its reductions "first" and "second" depend on the order</param>
-public sealed record Group(StructureKind? Kind, int Layer, int Count, IReadOnlyList<Member> Members)
+internal sealed record Group(StructureKind? Kind, int Layer, int Count, IReadOnlyList<Member> Members)
 {
     /// <summary>The narrowest member, by which structures are numbered.</summary>
     public Member Root => Members[0];

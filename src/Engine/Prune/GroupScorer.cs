@@ -14,7 +14,7 @@ namespace NativeEngine.Prune;
 /// <param name="importance">how</param>
 /// <param name="groups">of <paramref name="model"/>'s spec</param>
 /// <param name="kept">quirk L10: gradients that earlier steps left and this one adds to; null to begin each step at zero</param>
-public sealed class GroupScorer(Session session, CausalModel model, Importance importance, IReadOnlyList<Group> groups, KeptGradients? kept = null) : IGradientSink
+internal sealed class GroupScorer(Session session, CausalModel model, Importance importance, IReadOnlyList<Group> groups, KeptGradients? kept = null) : IGradientSink
 {
     private readonly IBackend backend = session.Backend;
     private readonly Dictionary<Member, double[]> scores = [];

@@ -62,7 +62,7 @@ public enum Grouping
 /// <param name="Grouping">reduction over members; magnitudes always take the mean, as the reference does</param>
 /// <param name="Seed">for <see cref="ImportanceKind.Random"/></param>
 /// <param name="Compat">the reference's quirks: magnitudes of the embedding do not count (L2), query heads are folded onto kv heads modulo their number (L6), gradients of several steps add up (L10)</param>
-public sealed record Importance(ImportanceKind Kind, TaylorOrder Order, Grouping Grouping, long Seed, bool Compat)
+internal sealed record Importance(ImportanceKind Kind, TaylorOrder Order, Grouping Grouping, long Seed, bool Compat)
 {
     /// <summary>What one element counts for; null for random scores.</summary>
     public Saliency? Saliency => Kind switch

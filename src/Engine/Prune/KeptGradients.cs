@@ -8,7 +8,7 @@ namespace NativeEngine.Prune;
 /// Quirk L10, only under compat: the reference zeroes no gradient between the steps of an iterative run, so that of a tensor which was not
 /// cut adds up. This holds them in between, which costs the memory that the engine otherwise does without.
 /// </summary>
-public sealed class KeptGradients(IBackend backend) : IDisposable
+internal sealed class KeptGradients(IBackend backend) : IDisposable
 {
     private readonly Dictionary<(int Layer, LinearSlot Slot), LinearGradient> gradients = [];
 

@@ -14,7 +14,7 @@ namespace NativeEngine.Prune;
 /// </code>
 /// Nothing is cut in place: the plan is data, and each step reads the dense checkpoint through it.
 /// </summary>
-public sealed class LlmPruner(Session session, CausalModel model, PruneSchedule schedule, Selection selection, Importance importance)
+internal sealed class LlmPruner(Session session, CausalModel model, PruneSchedule schedule, Selection selection, Importance importance)
 {
     /// <summary>Called with the scores of every step and what they led to; tests look on.</summary>
     internal Action<IReadOnlyList<ScoredGroup>, PrunePlan>? OnStep { get; init; }

@@ -13,12 +13,12 @@ public sealed record PrunedGroup(int Layer, StructureKind Kind, IReadOnlyList<in
 /// <param name="Pruned">the tensor</param>
 /// <param name="Dense">the one it is cut out of</param>
 /// <param name="Cut">what stays of that one</param>
-public sealed record KeptTensor(Parameter Pruned, Parameter Dense, TensorCut Cut);
+internal sealed record KeptTensor(Parameter Pruned, Parameter Dense, TensorCut Cut);
 
 /// <summary>The decision what to cut, as data: it needs no weights, can be stored, and can be applied later.</summary>
 /// <param name="Dense">the model it cuts; layers and structures are numbered in it</param>
 /// <param name="Groups">at most one entry per layer and kind; what is not listed stays</param>
-public sealed record PrunePlan(ModelSpec Dense, IReadOnlyList<PrunedGroup> Groups)
+internal sealed record PrunePlan(ModelSpec Dense, IReadOnlyList<PrunedGroup> Groups)
 {
     /// <summary>The layers that stay, in the numbers of the dense model.</summary>
     public IReadOnlyList<int> KeptLayers => Kept(StructureKind.Layers, -1);

@@ -6,7 +6,7 @@ using NativeEngine.Spec;
 namespace NativeEngine.Prune;
 
 /// <summary>A plan as a JSON file: the dense model's type and shapes, by which it is recognised, and what goes.</summary>
-public static class PrunePlanFile
+internal static class PrunePlanFile
 {
     private const int Schema = 1;
 

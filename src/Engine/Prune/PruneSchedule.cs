@@ -6,11 +6,8 @@ namespace NativeEngine.Prune;
 /// How many structures of each group stay, as the spec of the pruned model. A ratio is of the indices of a group's root, and only
 /// whole structures go (LLM-Pruner, quirk L12): of C indices (C - (int)(C (1 - ratio))) / head_dim heads, rounded down.
 /// </summary>
-public sealed class PruneSchedule
+internal sealed class PruneSchedule
 {
-    /// <summary>Code of the error that a number of parameters cannot be reached.</summary>
-    public const string OutOfReach = "NE2037";
-
     private const int WideFfn = 2048, WideMultiple = 64; // from here on, products run faster on widths that are multiples
 
     private readonly ModelSpec dense;
@@ -89,7 +86,7 @@ public sealed class PruneSchedule
         long most = dense.ParameterCount(), least = Shape(1).ParameterCount(), wanted = target.Of(most);
         if (wanted < least || wanted > most)
         {
-            throw new EngineException(OutOfReach, $"{wanted:N0} parameters cannot be reached")
+            throw new EngineException(PruneOptions.OutOfReach, $"{wanted:N0} parameters cannot be reached")
             {
                 Key = "--target-parameters",
                 Found = $"{wanted:N0}",

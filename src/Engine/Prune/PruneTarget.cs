@@ -7,7 +7,7 @@ namespace NativeEngine.Prune;
 /// <param name="Spec">its shapes, where every group is cut by itself</param>
 /// <param name="Ratio">the fraction of every group that goes</param>
 /// <param name="Parameters">the number of parameters that was asked for; null when a ratio was</param>
-public sealed record PruneTarget(ModelSpec Spec, double Ratio, long? Parameters = null);
+internal sealed record PruneTarget(ModelSpec Spec, double Ratio, long? Parameters = null);
 
 /// <summary>A size as a number of parameters, or as a fraction of the dense model's when it is at most 1.</summary>
 public readonly record struct ParameterTarget(double Value)

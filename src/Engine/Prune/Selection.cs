@@ -3,7 +3,7 @@ using NativeEngine.Spec;
 namespace NativeEngine.Prune;
 
 /// <summary>How structures of different groups compare.</summary>
-public enum Ranking
+internal enum Ranking
 {
     /// <summary>Not at all: every group loses its share.</summary>
     Local,
@@ -18,7 +18,7 @@ public enum Ranking
 /// <summary>A group and how much each of its structures matters.</summary>
 /// <param name="Group">of the model as it is at this step</param>
 /// <param name="Scores">one per structure</param>
-public sealed record ScoredGroup(Group Group, IReadOnlyList<double> Scores)
+internal sealed record ScoredGroup(Group Group, IReadOnlyList<double> Scores)
 {
     /// <summary>One per index of the root, which the scores are sums of; tests compare them with recorded ones.</summary>
     internal IReadOnlyList<double> OfRoot { get; init; } = [];
@@ -28,7 +28,7 @@ public sealed record ScoredGroup(Group Group, IReadOnlyList<double> Scores)
 /// Picks the structures that go: the ones with the smallest scores, of equal ones the first. (The reference sorts without keeping
 /// that order, so equal scores are the one case in which it may pick others.)
 /// </summary>
-public sealed class Selection(PruneSchedule schedule, PruneTarget target, Ranking ranking)
+internal sealed class Selection(PruneSchedule schedule, PruneTarget target, Ranking ranking)
 {
     /// <summary>What step <paramref name="step"/> of <paramref name="steps"/> cuts, numbered in <paramref name="current"/>.</summary>
     /// <param name="current">the dense model, or what the step before left of it</param>

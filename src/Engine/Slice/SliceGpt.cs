@@ -6,7 +6,7 @@ using NativeEngine.Spec;
 namespace NativeEngine.Slice;
 
 /// <summary>Takes a finished tensor of the sliced model; it must be done with it when it returns.</summary>
-public delegate void SliceSink(Role role, int layer, bool isBias, Tensor value);
+internal delegate void SliceSink(Role role, int layer, bool isBias, Tensor value);
 
 /// <summary>
 /// SliceGPT (Ashkboos et al. 2024, algorithm 1), one layer in memory at a time and one forward per layer.
@@ -25,7 +25,7 @@ public delegate void SliceSink(Role role, int layer, bool isBias, Tensor value);
 /// what the first run produced, x_mlp = X q^T[:, :k], so one run is enough. Weights are F32 and rotate in F64, whatever the model computes in:
 /// a forward in a 16-bit type gets rounded copies.
 /// </summary>
-public sealed class SliceGpt : IDisposable
+internal sealed class SliceGpt : IDisposable
 {
     private readonly Session session;
     private readonly IBackend backend;

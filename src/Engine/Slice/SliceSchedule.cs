@@ -3,7 +3,7 @@ using NativeEngine.Spec;
 namespace NativeEngine.Slice;
 
 /// <summary>Which residual widths a slice keeps, as the spec of the sliced model.</summary>
-public static class SliceSchedule
+internal static class SliceSchedule
 {
     /// <summary>One width everywhere: (1 - sparsity) of the original hidden width, truncated, then rounded down to a multiple of <paramref name="round"/>.</summary>
     /// <param name="fused">the model after fusion, possibly sliced before</param>

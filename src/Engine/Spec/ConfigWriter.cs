@@ -6,7 +6,7 @@ using NativeEngine.Kernels;
 namespace NativeEngine.Spec;
 
 /// <summary>config.json of an output folder: the original's, with what changed, in the spelling of transformers 4 and of 5.</summary>
-public static class ConfigWriter
+internal static class ConfigWriter
 {
     /// <summary>Lists with one entry per layer that newer transformers writes.</summary>
     private static readonly string[] LayerLists = ["layer_types", "mlp_layer_types", "no_rope_layers"];

@@ -1,7 +1,7 @@
 namespace NativeEngine.Spec;
 
 /// <summary>The linear maps of a layer as the engine holds them: maps that read the same signal are stacked into one.</summary>
-public enum LinearSlot
+internal enum LinearSlot
 {
     /// <summary>q, k and v.</summary>
     Qkv,
@@ -20,14 +20,14 @@ public enum LinearSlot
 /// <param name="Role">what it does</param>
 /// <param name="From">its first row</param>
 /// <param name="Rows">its outputs</param>
-public sealed record LinearPart(Role Role, int From, int Rows);
+internal sealed record LinearPart(Role Role, int From, int Rows);
 
 /// <summary>A stacked map: (sum of the parts' rows, inputs).</summary>
 /// <param name="Slot">which one</param>
 /// <param name="Inputs">columns</param>
 /// <param name="HasBias">every part has a bias</param>
 /// <param name="Parts">in the order of the rows</param>
-public sealed record LinearLayout(LinearSlot Slot, int Inputs, bool HasBias, IReadOnlyList<LinearPart> Parts)
+internal sealed record LinearLayout(LinearSlot Slot, int Inputs, bool HasBias, IReadOnlyList<LinearPart> Parts)
 {
     /// <summary>Outputs of all parts.</summary>
     public int Rows => Parts[^1].From + Parts[^1].Rows;
@@ -53,4 +53,4 @@ public sealed record LinearLayout(LinearSlot Slot, int Inputs, bool HasBias, IRe
 /// <param name="Output">residual width that it writes</param>
 /// <param name="ShortcutRole">the matrix S of a sliced model</param>
 /// <param name="Maps">linear maps, in the order of the forward</param>
-public sealed record StationLayout(Role NormRole, int Input, int Output, Role ShortcutRole, IReadOnlyList<LinearLayout> Maps);
+internal sealed record StationLayout(Role NormRole, int Input, int Output, Role ShortcutRole, IReadOnlyList<LinearLayout> Maps);

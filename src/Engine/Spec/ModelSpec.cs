@@ -3,7 +3,7 @@ using NativeEngine.Kernels;
 namespace NativeEngine.Spec;
 
 /// <summary>Normalisation in front of each sub-block.</summary>
-public enum NormKind
+internal enum NormKind
 {
     /// <summary>x / rms(x)</summary>
     Rms,
@@ -13,7 +13,7 @@ public enum NormKind
 }
 
 /// <summary>How attention and MLP hang on the residual.</summary>
-public enum ResidualKind
+internal enum ResidualKind
 {
     /// <summary>h = x + attn(n1(x)); y = h + mlp(n2(h))</summary>
     Sequential,
@@ -28,13 +28,13 @@ public enum ResidualKind
 /// <param name="MlpIn">gate and up</param>
 /// <param name="MlpOut">down</param>
 /// <param name="Head">language-model head</param>
-public sealed record Biases(bool Qkv, bool AttnOut, bool MlpIn, bool MlpOut, bool Head);
+internal sealed record Biases(bool Qkv, bool AttnOut, bool MlpIn, bool MlpOut, bool Head);
 
 /// <summary>
 /// A decoder as data: <c>config.json</c> plus the row of its <c>model_type</c> in <see cref="Families"/>.
 /// Forward, slicing and counting switch on these fields and on nothing else.
 /// </summary>
-public sealed record ModelSpec
+internal sealed record ModelSpec
 {
     /// <summary>model_type of config.json.</summary>
     public required string ModelType { get; init; }
@@ -197,4 +197,4 @@ public sealed record ModelSpec
 /// <param name="Bos">begin of text</param>
 /// <param name="Eos">ids that end a text; may be empty</param>
 /// <param name="Pad">padding</param>
-public sealed record SpecialIds(int? Bos, IReadOnlyList<int> Eos, int? Pad);
+internal sealed record SpecialIds(int? Bos, IReadOnlyList<int> Eos, int? Pad);

@@ -1,7 +1,7 @@
 namespace NativeEngine.Spec;
 
 /// <summary>What a parameter does in a decoder, whatever its checkpoint calls it.</summary>
-public enum Role
+internal enum Role
 {
     /// <summary>Token embedding.</summary>
     Embed,
@@ -55,12 +55,12 @@ public enum Role
 /// <param name="IsBias">the bias of that role, not its weight</param>
 /// <param name="Name">name in the checkpoint</param>
 /// <param name="Shape">(out, in) for a matrix</param>
-public sealed record Parameter(Role Role, int Layer, bool IsBias, string Name, Kernels.Shape Shape);
+internal sealed record Parameter(Role Role, int Layer, bool IsBias, string Name, Kernels.Shape Shape);
 
 /// <summary>Names of the parameters in a checkpoint; the only place that knows them.</summary>
 /// <param name="Layers">prefix of layer l, with {0} for l</param>
 /// <param name="Modules">module of each role, under <paramref name="Layers"/> for the roles inside a layer</param>
-public sealed record NameMap(string Layers, IReadOnlyDictionary<Role, string> Modules)
+internal sealed record NameMap(string Layers, IReadOnlyDictionary<Role, string> Modules)
 {
     /// <summary>Name of the module with <paramref name="role"/> in <paramref name="layer"/> (-1 outside the layers).</summary>
     public string Module(Role role, int layer) =>

@@ -1,7 +1,7 @@
 namespace NativeEngine.Spec;
 
 /// <summary>How rotary frequencies are stretched beyond the trained length.</summary>
-public enum RopeScaling
+internal enum RopeScaling
 {
     /// <summary>Not at all.</summary>
     None,
@@ -17,7 +17,7 @@ public enum RopeScaling
 }
 
 /// <summary>Rotary positions. Angles of dimension pair i at position p are p * frequency[i].</summary>
-public sealed record RopeSpec
+internal sealed record RopeSpec
 {
     /// <summary>Dimensions of a head that rotate; even, at most the head's width.</summary>
     public required int RotaryDim { get; init; }

@@ -3,7 +3,7 @@ using NativeEngine.Checkpoints;
 namespace NativeEngine.Spec;
 
 /// <summary>config.json (transformers 4 and 5 spelling) to <see cref="ModelSpec"/>.</summary>
-public static class SpecReader
+internal static class SpecReader
 {
     // Above every published model; they keep a hostile config from sizing anything before it is compared with the tensors.
     internal const int MaxWidth = 1 << 20, MaxHeads = 1 << 14;

@@ -1,7 +1,7 @@
 namespace NativeEngine.Text;
 
 /// <summary>Cuts calibration windows out of a text: equally long, without overlap, at places drawn from a seed.</summary>
-public static class CalibrationWindows
+internal static class CalibrationWindows
 {
     /// <summary>Encodes <paramref name="text"/> and draws windows, each beginning with BOS where the tokenizer adds one.</summary>
     /// <exception cref="EngineException">NE3153: the text is shorter than one window</exception>

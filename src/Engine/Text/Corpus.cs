@@ -5,7 +5,7 @@ using NativeEngine.Checkpoints;
 namespace NativeEngine.Text;
 
 /// <summary>Reads text input: .txt, where a line is a row, and .jsonl, where a field of an object is one.</summary>
-public static class Corpus
+internal static class Corpus
 {
     private const long MaxFileBytes = 1_000_000_000; // a string holds no more
 

@@ -7,7 +7,7 @@ namespace NativeEngine.Text;
 /// Gives out text as ids arrive, and nothing that a later id could still change: up to the last space, to the end of a line, or to an
 /// ideograph. The pieces are those of TextStreamer in transformers.
 /// </summary>
-public sealed class StreamingDecoder(Tokenizer tokenizer, bool skipSpecial)
+internal sealed class StreamingDecoder(Tokenizer tokenizer, bool skipSpecial)
 {
     private const int MaxPending = 128;
     private const int Kept = 16;

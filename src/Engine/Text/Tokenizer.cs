@@ -3,7 +3,7 @@ using System.Text;
 namespace NativeEngine.Text;
 
 /// <summary>Turns text into ids and back. Safe to use from several threads.</summary>
-public abstract class Tokenizer
+internal abstract class Tokenizer
 {
     private static readonly UTF8Encoding Utf8Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 

@@ -5,7 +5,7 @@ using NativeEngine.Spec;
 namespace NativeEngine.Tune;
 
 /// <summary>A folder with a LoRA adapter, as PEFT lays it out: adapter_config.json and adapter_model.safetensors.</summary>
-public static class AdapterFolder
+internal static class AdapterFolder
 {
     /// <summary>File name of the weights, without its extension.</summary>
     internal const string WeightsName = "adapter_model";

@@ -7,7 +7,7 @@ using NativeEngine.Spec;
 namespace NativeEngine.Tune;
 
 /// <summary>An output folder for a LoRA adapter, which peft loads too. Nothing is visible there before <see cref="Commit"/>.</summary>
-public sealed class AdapterFolderWriter : IDisposable
+internal sealed class AdapterFolderWriter : IDisposable
 {
     private readonly IBackend backend;
     private readonly ModelSpec spec;

@@ -8,7 +8,7 @@ namespace NativeEngine.Tune;
 /// Adapters by layer and role, all in one block of memory: what an optimiser does, it does to <see cref="Flat"/> at once. A set of the
 /// same shapes also holds what belongs to each of their elements: a gradient, a running mean.
 /// </summary>
-public sealed class AdapterSet : IDisposable
+internal sealed class AdapterSet : IDisposable
 {
     private const int FlatColumns = 1024; // rows are what threads share
 

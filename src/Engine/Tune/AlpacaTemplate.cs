@@ -1,7 +1,7 @@
 namespace NativeEngine.Tune;
 
 /// <summary>The prompt of Stanford Alpaca (Taori et al. 2023), as LLM-Pruner's post_training.py words it.</summary>
-public static class AlpacaTemplate
+internal static class AlpacaTemplate
 {
     /// <summary>Everything in front of the answer.</summary>
     public static string Prompt(InstructionRecord record) => record.Input.Length > 0

@@ -6,7 +6,7 @@ namespace NativeEngine.Tune;
 /// Which examples each optimiser step trains on. A step's number and the seed say all, so a run can go on from any step. The last batch
 /// of an epoch is kept though it may be smaller.
 /// </summary>
-public sealed class BatchPlan
+internal sealed class BatchPlan
 {
     private readonly int examples, batch;
     private readonly long? seed;

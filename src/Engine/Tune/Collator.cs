@@ -9,7 +9,7 @@ namespace NativeEngine.Tune;
 /// <param name="cutoff">tokens of a packed row; examples of token files may be longer and have a row of their own</param>
 /// <param name="maxPositions">of the model: no row is wider</param>
 /// <param name="pack">pack instead of pad</param>
-public sealed class Collator(int rows, int cutoff, int maxPositions, bool pack)
+internal sealed class Collator(int rows, int cutoff, int maxPositions, bool pack)
 {
     // Widths of the reference; a product likes them too.
     private const int WidthMultiple = 8;

@@ -9,7 +9,7 @@ namespace NativeEngine.Tune;
 /// <param name="tokenizer">of the model</param>
 /// <param name="cutoff">longest example, in tokens</param>
 /// <param name="trainOnInputs">train on the prompt's tokens too</param>
-public sealed class InstructionData(Tokenizer tokenizer, int cutoff, bool trainOnInputs)
+internal sealed class InstructionData(Tokenizer tokenizer, int cutoff, bool trainOnInputs)
 {
     /// <summary>
     /// The example of <paramref name="record"/>. An answer that the cutoff leaves whole ends with EOS; <see cref="TrainingExample.TargetCount"/> is 0

@@ -7,13 +7,13 @@ namespace NativeEngine.Tune;
 /// <param name="Instruction">what to do</param>
 /// <param name="Input">what to do it with; empty where the instruction says all</param>
 /// <param name="Output">the answer to learn</param>
-public sealed record InstructionRecord(string Instruction, string Input, string Output);
+internal sealed record InstructionRecord(string Instruction, string Input, string Output);
 
 /// <summary>
 /// Reads a file of instruction records: a JSON array of objects, or objects one after the other (JSON Lines). Only one record at a
 /// time is in memory besides the bytes of the file.
 /// </summary>
-public static class InstructionFile
+internal static class InstructionFile
 {
     private const string Hint = "instruction data is an array, or lines, of objects with instruction, input and output; other text needs --format text";
 

@@ -5,7 +5,7 @@ namespace NativeEngine.Tune;
 /// <param name="Peak">learning rate at the end of the warm-up</param>
 /// <param name="Warmup">steps in which it rises from zero</param>
 /// <param name="Steps">steps of the whole run</param>
-public sealed record LearningRateSchedule(LearningRateDecay Decay, double Peak, int Warmup, int Steps)
+internal sealed record LearningRateSchedule(LearningRateDecay Decay, double Peak, int Warmup, int Steps)
 {
     /// <summary>The learning rate of step <paramref name="step"/>, counted from 0: with a warm-up, the first step has none.</summary>
     public double At(int step) => Peak * (step < Warmup ? (double)step / Warmup : Decayed((step - Warmup) / (double)Math.Max(1, Steps - Warmup)));

@@ -19,4 +19,4 @@ public sealed record LoraConfig(int Rank, double Alpha, double Dropout = 0, bool
 /// <summary>The adapter of one linear map, F32. Borrows the memory of its set.</summary>
 /// <param name="A">(r, in)</param>
 /// <param name="B">(out, r)</param>
-public sealed record Lora(Tensor A, Tensor B);
+internal sealed record Lora(Tensor A, Tensor B);

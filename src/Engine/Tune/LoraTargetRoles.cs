@@ -17,7 +17,7 @@ public static class LoraTargetRoles
     ];
 
     /// <summary>Every role that can have an adapter.</summary>
-    public static IReadOnlyList<Role> All { get; } = [.. Table.Select(t => t.Role)];
+    internal static IReadOnlyList<Role> All { get; } = [.. Table.Select(t => t.Role)];
 
     /// <summary>The words of the command line.</summary>
     public static IReadOnlyList<string> Words { get; } = [.. Table.Select(t => t.Word)];
@@ -44,13 +44,13 @@ public static class LoraTargetRoles
     public static string Format(LoraTargets targets) => string.Join(',', Table.Where(t => targets.HasFlag(t.Target)).Select(t => t.Word));
 
     /// <summary>The words for <paramref name="roles"/>, each once.</summary>
-    public static string Format(IEnumerable<Role> roles) => string.Join(',', Table.Where(t => roles.Contains(t.Role)).Select(t => t.Word));
+    internal static string Format(IEnumerable<Role> roles) => string.Join(',', Table.Where(t => roles.Contains(t.Role)).Select(t => t.Word));
 
     /// <summary>
     /// The roles of <paramref name="targets"/> in a model; null stands for all that it has, and a notice says which it has not. Error: NE2040 a
     /// target that was asked for is lacking.
     /// </summary>
-    public static IReadOnlyList<Role> Of(LoraTargets? targets, ModelSpec spec, IReporter reporter)
+    internal static IReadOnlyList<Role> Of(LoraTargets? targets, ModelSpec spec, IReporter reporter)
     {
         HashSet<Role> present = [.. spec.LayerParameters(0).Select(p => p.Role)];
         (LoraTargets Target, Role Role, string Word)[] asked = [.. Table.Where(t => (targets ?? LoraTargets.All).HasFlag(t.Target))];

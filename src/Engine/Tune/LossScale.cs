@@ -7,7 +7,7 @@ namespace NativeEngine.Tune;
 /// <param name="Value">a power of two</param>
 /// <param name="Steps">since it last changed</param>
 /// <param name="Skipped">steps that changed no adapter</param>
-public readonly record struct LossScale(double Value, int Steps, int Skipped)
+internal readonly record struct LossScale(double Value, int Steps, int Skipped)
 {
     private const int GrowthInterval = 2000; // this and the first value as in torch.amp.GradScaler
 

@@ -8,7 +8,7 @@ namespace NativeEngine.Tune;
 /// <param name="Rows">B</param>
 /// <param name="Width">T</param>
 /// <param name="TargetCount">labels that are not ignored: the divisor of a mean loss</param>
-public sealed record MicroBatch(int[] Ids, int[] Labels, int[]? Mask, int[]? First, int Rows, int Width, int TargetCount)
+internal sealed record MicroBatch(int[] Ids, int[] Labels, int[]? Mask, int[]? First, int Rows, int Width, int TargetCount)
 {
     /// <summary>The label of a position that is not trained on.</summary>
     public const int Ignored = -100;

@@ -8,7 +8,7 @@ using NativeEngine.Kernels;
 namespace NativeEngine.Tune;
 
 /// <summary>What decides the numbers of a run, by name: version, options, and hashes of the inputs. A run goes on only where all of it is the same.</summary>
-public sealed class RunIdentity
+internal sealed class RunIdentity
 {
     /// <summary>Where things are and what becomes of the output decide no number; inputs count by their content.</summary>
     private static readonly HashSet<string> WithoutEffect = ["command", "model", "out", "data", "eval_data", "overwrite"];

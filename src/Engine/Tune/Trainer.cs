@@ -8,7 +8,7 @@ namespace NativeEngine.Tune;
 /// The loss of a micro-batch is the mean over its targets, that of a step the mean over its micro-batches. The base stays as it is
 /// stored; adapters, gradients and AdamW are F32. A backward in F16 has a <see cref="LossScale"/>.
 /// </summary>
-public sealed class Trainer : IDisposable
+internal sealed class Trainer : IDisposable
 {
     private const double ClipEpsilon = 1e-6; // torch.nn.utils.clip_grad_norm_
 

@@ -3,7 +3,7 @@ namespace NativeEngine.Tune;
 /// <summary>A sequence to train on: the model learns to predict every token that is not part of the prompt.</summary>
 /// <param name="Ids">the tokens</param>
 /// <param name="PromptLength">leading tokens that are read and not predicted; 0 trains on all</param>
-public sealed record TrainingExample(int[] Ids, int PromptLength = 0)
+internal sealed record TrainingExample(int[] Ids, int PromptLength = 0)
 {
     /// <summary>The cutoff took the end away.</summary>
     public bool IsCut { get; init; }

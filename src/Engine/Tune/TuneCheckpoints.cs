@@ -10,7 +10,7 @@ namespace NativeEngine.Tune;
 /// The saved states of a run, beside its output: OUT.tune/checkpoint-STEP, each a folder that appears whole or not at all and has a
 /// manifest. They are not in OUT, because that exists only once it is complete. The newest two are kept.
 /// </summary>
-public sealed class TuneCheckpoints
+internal sealed class TuneCheckpoints
 {
     private const string Prefix = "checkpoint-", StateFile = "state.json", TensorFile = "state";
     private const int Kept = 2;

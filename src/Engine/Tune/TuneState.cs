@@ -13,7 +13,7 @@ public sealed record Evaluation(int Step, double Loss);
 /// options and the inputs are enough to go on to the last bit.
 /// </summary>
 /// <param name="adapters">what is trained; the state owns it</param>
-public sealed class TuneState(AdapterSet adapters) : IDisposable
+internal sealed class TuneState(AdapterSet adapters) : IDisposable
 {
     private const int Copies = 5; // these sets and the gradients
 

@@ -22,10 +22,22 @@ public sealed class RoundTripTests : IDisposable
         folder.Dispose();
     }
 
+    /// <summary>What to write.</summary>
+    public sealed class Plan
+    {
+        internal Plan(TensorPlan[] tensors, int shardBytes) => (Tensors, ShardBytes) = (tensors, shardBytes);
+
+        internal TensorPlan[] Tensors { get; }
+
+        internal int ShardBytes { get; }
+
+        public override string ToString() => $"shards of {ShardBytes}: {string.Join(", ", (object[])Tensors)}";
+    }
+
     /// <summary>Up to twelve tensors of any type, rank and odd names; and the size of a shard.</summary>
     public static class Plans
     {
-        public static Arbitrary<(TensorPlan[] Tensors, int ShardBytes)> Arbitrary()
+        public static Arbitrary<Plan> Arbitrary()
         {
             Gen<Shape> shape =
                 from rank in Gen.Choose(1, 4)
@@ -46,12 +58,12 @@ public sealed class RoundTripTests : IDisposable
             return Arb.From(
                 from tensors in tensor.ArrayOf().Resize(12)
                 from shardBytes in Gen.Elements(1, 200, 2_000, 1_000_000)
-                select (tensors.DistinctBy(t => t.Name).ToArray(), shardBytes));
+                select new Plan([.. tensors.DistinctBy(t => t.Name)], shardBytes));
         }
     }
 
     [Property(Arbitrary = [typeof(Plans)], MaxTest = 100)]
-    public void Written_tensors_read_back_bit_by_bit((TensorPlan[] Tensors, int ShardBytes) plan)
+    public void Written_tensors_read_back_bit_by_bit(Plan plan)
     {
         var random = new System.Random(plan.Tensors.Length + plan.ShardBytes);
         Dictionary<string, byte[]> bits = [];
@@ -85,7 +97,7 @@ public sealed class RoundTripTests : IDisposable
     }
 
     [Property(Arbitrary = [typeof(Plans)], MaxTest = 50)]
-    public void A_written_file_passes_the_independent_reader((TensorPlan[] Tensors, int ShardBytes) plan)
+    public void A_written_file_passes_the_independent_reader(Plan plan)
     {
         foreach (ShardPlan shard in ShardPlan.Divide(plan.Tensors, plan.ShardBytes))
         {
