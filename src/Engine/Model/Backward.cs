@@ -7,7 +7,12 @@ namespace NativeEngine.Model;
 /// The one backward for every family, <see cref="Forward"/> line by line in reverse: dx is the gradient of the loss with respect to x.
 /// Gradients of parameters add up, gradients of activations are assigned. N, D, Q, K, F, V as in <see cref="Forward"/>.
 /// </summary>
-internal sealed class Backward(IBackend backend, ModelSpec spec, DType dtype, Forward forward)
+/// <param name="backend">device</param>
+/// <param name="spec">model</param>
+/// <param name="dtype">of activations</param>
+/// <param name="forward">what it is the backward of</param>
+/// <param name="squares">weights of the examples where squares are wanted</param>
+internal sealed class Backward(IBackend backend, ModelSpec spec, DType dtype, Forward forward, SquareScale squares)
 {
     private const int HeadRows = 512; // rows of logits that exist at once
 
@@ -238,9 +243,9 @@ internal sealed class Backward(IBackend backend, ModelSpec spec, DType dtype, Fo
             long from = (long)example * length;
             backend.Gemm(one, dy.RowRange(from, length), x.RowRange(from, length), transposeA: true);
             backend.Add(g.Weight, one);
-            if (batch.SquareScales[example] > 0)
+            if (batch.TargetCounts[example] is > 0 and int targets)
             {
-                backend.AddSquares(g.Squares, one, batch.SquareScales[example]);
+                backend.AddSquares(g.Squares, one, squares.Of(targets));
             }
         }
     }

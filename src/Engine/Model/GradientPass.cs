@@ -31,7 +31,6 @@ internal sealed class GradientPass(Session session, CausalModel model, DType dty
     public IReadOnlyList<double> Run(IReadOnlyList<LabelledBatch> batches, IGradientSink sink, IReadOnlyList<double>? scales = null, double lossScale = 1)
     {
         ModelSpec spec = model.Spec;
-        var backward = new Backward(backend, spec, dtype, forward);
         Stream[] streams = [.. batches.Select(b => new Stream(b, spec.Layers.Count))];
         try
         {
@@ -41,7 +40,7 @@ internal sealed class GradientPass(Session session, CausalModel model, DType dty
                 throw new EngineException("NE3180", "no token of the text counts: all of them are padding") { Hint = "check the mask or the labels" };
             }
 
-            ScaleSquares(batches, total, lossScale);
+            var backward = new Backward(backend, spec, dtype, forward, new SquareScale(total, batches.Sum(b => b.TargetCounts.Count(n => n > 0)), lossScale));
             ForwardAll(streams, sink.FirstLayer);
             session.Switch("loss");
             List<double> losses = [];
@@ -68,16 +67,6 @@ internal sealed class GradientPass(Session session, CausalModel model, DType dty
 
     /// <inheritdoc/>
     public void Dispose() => forward.Dispose();
-
-    /// <summary>The example's own gradient is that of the mean times total / its targets; a square has the loss's scale twice.</summary>
-    private static void ScaleSquares(IReadOnlyList<LabelledBatch> batches, long total, double lossScale)
-    {
-        int examples = batches.Sum(b => b.TargetCounts.Count(n => n > 0));
-        foreach (LabelledBatch batch in batches)
-        {
-            batch.SquareScales = [.. batch.TargetCounts.Select(n => n == 0 ? 0 : Math.Pow((double)total / n, 2) / examples / lossScale)];
-        }
-    }
 
     private void ForwardAll(Stream[] streams, int firstLayer)
     {

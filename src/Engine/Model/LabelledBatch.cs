@@ -31,12 +31,6 @@ internal sealed class LabelledBatch : IDisposable
     /// <summary>Targets of each sequence that count. (B)</summary>
     public IReadOnlyList<int> TargetCounts { get; }
 
-    /// <summary>
-    /// Factor on the square of what sequence b adds to the gradient of the mean loss over all targets, so that the sum over the examples is
-    /// the mean of the squared gradients of their own mean losses (L4: the reference divides by the number of examples). Set by <see cref="GradientPass"/>. (B)
-    /// </summary>
-    public IReadOnlyList<double> SquareScales { get; internal set; } = [];
-
     /// <inheritdoc/>
     public void Dispose()
     {
