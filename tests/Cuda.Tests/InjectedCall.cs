@@ -106,6 +106,7 @@ internal sealed record InjectedCall(string Name, int Status, string Code, string
         Solver("cusolverDnXsyevd", "n 2"),
         Solver("cusolverDnXpotrf_bufferSize", "n 2"),
         Solver("cusolverDnXpotrf", "n 2"),
+        Solver("cusolverDnXpotrs", "n 2, 2 columns"),
         Solver("cusolverDnXgeqrf_bufferSize", "n 2"),
         Solver("cusolverDnXgeqrf", "n 2"),
         Solver("cusolverDnDorgqr_bufferSize", "n 2"),

@@ -164,6 +164,17 @@ internal sealed class KernelCases : IDisposable
             Flops = 8 * cube / 3,
             Peak = DType.F64,
         };
+        Tensor ones = Own(backend.Upload<double>(new Shape(size, 1), [.. Enumerable.Repeat(1.0, size)]));
+        yield return new($"CholeskySolve {size}", Op.CholeskySolve, () =>
+        {
+            backend.Zero(a);
+            backend.Copy(a.Diagonal(), ones);
+            backend.CholeskySolve(q, a);
+        })
+        {
+            Flops = 7 * cube / 3,
+            Peak = DType.F64,
+        };
     }
 
     private IEnumerable<KernelCase> Attention()

@@ -50,22 +50,44 @@ public sealed partial class CudaBackend
         Transpose(q, columns);
     }
 
-    /// <summary>Runs a factorisation in the scratch memory that it asks for, waits for it, and throws where it does not exist.</summary>
-    private unsafe void Factorise(Op op, SolverWorkspace space, Action<nint, nint, SolverWorkspace, nint> run)
+    /// <inheritdoc/>
+    public void CholeskySolve(Tensor b, Tensor a)
+    {
+        Check.CholeskySolve(b, a);
+        long n = a.Rows;
+        if (n == 0)
+        {
+            return;
+        }
+
+        DeviceMatrix matrix = Matrix(a);
+        Check.PositiveDefinite(Info(solver.CholeskyWorkspace(matrix, n), (device, host, space, info) => solver.Cholesky(matrix, n, device, host, space, info)), a);
+        using Tensor info = Alloc(DType.I32, new Shape(1));
+        solver.CholeskySolve(matrix, Matrix(b), n, b.Rows, info.Address); // the rows of b are the columns of a column-major matrix
+    }
+
+    /// <summary>Runs a factorisation, and throws where it does not exist.</summary>
+    private void Factorise(Op op, SolverWorkspace space, Action<nint, nint, SolverWorkspace, nint> run)
+    {
+        int status = Info(space, run);
+        if (status != 0)
+        {
+            throw new EngineException("NE10103", $"{op}: cuSOLVER finds no factorisation, info {status}")
+            {
+                Hint = "more calibration text gives a better conditioned matrix",
+            };
+        }
+    }
+
+    /// <summary>Runs a factorisation in the scratch memory that it asks for and waits for it. Returns its info.</summary>
+    private unsafe int Info(SolverWorkspace space, Action<nint, nint, SolverWorkspace, nint> run)
     {
         using Tensor info = Alloc(DType.I32, new Shape(1)), device = Alloc(DType.F64, new Shape((space.DeviceBytes + sizeof(double) - 1) / sizeof(double)));
         void* host = NativeMemory.Alloc((nuint)space.HostBytes);
         try
         {
             run(device.Address, (nint)host, space, info.Address);
-            int status = this.Download<int>(info)[0];
-            if (status != 0)
-            {
-                throw new EngineException("NE10103", $"{op}: cuSOLVER finds no factorisation, info {status}")
-                {
-                    Hint = "more calibration text gives a better conditioned matrix",
-                };
-            }
+            return this.Download<int>(info)[0];
         }
         finally
         {

@@ -56,16 +56,21 @@ internal sealed unsafe class CuSolverHandle : CudaHandle
     public SolverWorkspace CholeskyWorkspace(DeviceMatrix a, long n)
     {
         nuint device, host;
-        Gate.Check(cusolverDnXpotrf_bufferSize(handle, parameters, CUBLAS_FILL_MODE_LOWER, n, F64, a.Address, a.Stride, F64, &device, &host), $"n {n}");
+        Gate.Check(cusolverDnXpotrf_bufferSize(handle, parameters, CUBLAS_FILL_MODE_UPPER, n, F64, a.Address, a.Stride, F64, &device, &host), $"n {n}");
         return new((long)device, (long)host);
     }
 
-    /// <summary>The lower triangle of <paramref name="a"/> becomes its Cholesky factor; info > 0 is the order of the first minor that is not positive.</summary>
+    /// <summary>The upper triangle of <paramref name="a"/>, as of <see cref="SymEig"/>, becomes its Cholesky factor; info > 0 is the order of the first minor that is not positive.</summary>
     public void Cholesky(DeviceMatrix a, long n, nint device, nint host, SolverWorkspace workspace, nint info) => Gate.Check(
         cusolverDnXpotrf(
-            handle, parameters, CUBLAS_FILL_MODE_LOWER, n, F64, a.Address, a.Stride, F64,
+            handle, parameters, CUBLAS_FILL_MODE_UPPER, n, F64, a.Address, a.Stride, F64,
             device, (nuint)workspace.DeviceBytes, (void*)host, (nuint)workspace.HostBytes, info),
         $"n {n}");
+
+    /// <summary>The columns of b (n,count) become those of a^-1 b, for the factor that <see cref="Cholesky"/> left in <paramref name="a"/>.</summary>
+    public void CholeskySolve(DeviceMatrix a, DeviceMatrix b, long n, long count, nint info) => Gate.Check(
+        cusolverDnXpotrs(handle, parameters, CUBLAS_FILL_MODE_UPPER, n, count, F64, a.Address, a.Stride, F64, b.Address, b.Stride, info),
+        $"n {n}, {count} columns");
 
     /// <summary>What <see cref="Qr"/> needs for n x n: the larger of its two steps.</summary>
     public SolverWorkspace QrWorkspace(DeviceMatrix a, nint tau, long n)

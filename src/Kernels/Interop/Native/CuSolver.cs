@@ -60,6 +60,11 @@ internal static unsafe partial class CuSolver
         cudaDataType computeType, nint device, nuint deviceBytes, void* host, nuint hostBytes, nint info);
 
     [LibraryImport(Libraries.CuSolver)]
+    public static partial cusolverStatus_t cusolverDnXpotrs(
+        nint handle, nint parameters, cublasFillMode_t triangle, long n, long columns, cudaDataType typeA, nint a, long lda,
+        cudaDataType typeB, nint b, long ldb, nint info);
+
+    [LibraryImport(Libraries.CuSolver)]
     public static partial cusolverStatus_t cusolverDnXgeqrf_bufferSize(
         nint handle, nint parameters, long m, long n, cudaDataType typeA, nint a, long lda, cudaDataType typeTau, nint tau,
         cudaDataType computeType, nuint* deviceBytes, nuint* hostBytes);
