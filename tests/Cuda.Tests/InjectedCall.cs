@@ -104,6 +104,8 @@ internal sealed record InjectedCall(string Name, int Status, string Code, string
         Solver("cusolverDnDestroyParams", ending: Ending.Kept),
         Solver("cusolverDnXsyevd_bufferSize", "n 2"),
         Solver("cusolverDnXsyevd", "n 2"),
+        Solver("cusolverDnXsyevBatched_bufferSize", "n 2"),
+        Solver("cusolverDnXsyevBatched", "n 2"),
         Solver("cusolverDnXpotrf_bufferSize", "n 2"),
         Solver("cusolverDnXpotrf", "n 2"),
         Solver("cusolverDnXpotrs", "n 2, 2 columns"),

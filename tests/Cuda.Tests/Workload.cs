@@ -51,6 +51,9 @@ internal static class Workload
         backend.Upload<double>(a, [2, 0, 0, 1]);
         backend.SymEig(values, a, a);
         Assert.Equal([1, 2], backend.Download<double>(values).Select(v => Math.Round(v, 12)));
+        backend.Upload<double>(a, [3, 0, 0, 1]);
+        backend.SymEigBatched(values, a, a);
+        Assert.Equal([1, 3], backend.Download<double>(values).Select(v => Math.Round(v, 12)));
     }
 
     private static (byte[] Cubin, byte[] Ptx) Compile()

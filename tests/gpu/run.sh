@@ -115,9 +115,10 @@ bench-small() {
 
 bench-slice() {
   if [[ ${NATIVEENGINE_GPU_SIZES:-} == tiny ]]; then
-    benchmarks "slice --shape tiny-llama --samples 2 --seqlen 32 --sparsity 0.3"
+    benchmarks "slice --shape tiny-llama --samples 2 --seqlen 32 --sparsity 0.3" "slice --shape tiny-llama --samples 2 --seqlen 32 --sparsity 0.3 --eigen projector"
   else
-    benchmarks "slice --shape llama-7b --samples 128 --seqlen 2048 --sparsity 0.3" "slice --shape llama-7b --samples 1024 --seqlen 2048 --sparsity 0.3"
+    benchmarks "slice --shape llama-7b --samples 128 --seqlen 2048 --sparsity 0.3" "slice --shape llama-7b --samples 128 --seqlen 2048 --sparsity 0.3 --eigen projector" \
+      "slice --shape llama-7b --samples 1024 --seqlen 2048 --sparsity 0.3 --eigen projector" "slice --shape llama-7b --samples 1024 --seqlen 2048 --sparsity 0.3"
   fi
 }
 

@@ -44,7 +44,7 @@ internal static partial class BenchCommand
 
         Verb verb = new(
             "eigen",
-            "Time symmetric eigendecompositions in fp64, and show how accurate they are.",
+            "Time symmetric eigendecompositions in fp64 beside the spectral projector of slice --eigen projector, which finds the subspace of the largest seven tenths, and show how accurate they are.",
             "nativeengine bench eigen",
             "nativeengine bench eigen --n 768,4096 --json") { sizes, threads, common.Device };
         common.AddReportingTo(verb);

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using NativeEngine.Kernels.Interop.Native;
 using static NativeEngine.Kernels.Interop.Native.cublasFillMode_t;
 using static NativeEngine.Kernels.Interop.Native.CuSolver;
@@ -50,6 +51,35 @@ internal sealed unsafe class CuSolverHandle : CudaHandle
         cusolverDnXsyevd(
             handle, parameters, Vectors, CUBLAS_FILL_MODE_UPPER, n, F64, a.Address, a.Stride, F64, values, F64,
             device, (nuint)workspace.DeviceBytes, (void*)host, (nuint)workspace.HostBytes, info),
+        $"n {n}");
+
+    /// <summary>Why this cuSOLVER has no <see cref="SymEigBatched"/>, which came with a later CUDA 12; null where it has.</summary>
+    public static string? SymEigBatchedProblem
+    {
+        get
+        {
+            LoadedLibrary library = NativeLibs.Process.Load(Libraries.CuSolver);
+            return NativeLibrary.TryGetExport(library.Handle, nameof(cusolverDnXsyevBatched), out _) ? null
+                : $"cuSOLVER {library.Version} has no {nameof(cusolverDnXsyevBatched)}";
+        }
+    }
+
+    /// <summary>What <see cref="SymEigBatched"/> needs for n x n.</summary>
+    public SolverWorkspace SymEigBatchedWorkspace(DeviceMatrix a, nint values, long n)
+    {
+        nuint device, host;
+        Gate.Check(
+            cusolverDnXsyevBatched_bufferSize(
+                handle, parameters, Vectors, CUBLAS_FILL_MODE_UPPER, n, F64, a.Address, a.Stride, F64, values, F64, &device, &host, 1),
+            $"n {n}");
+        return new((long)device, (long)host);
+    }
+
+    /// <summary>As <see cref="SymEig"/>, by the function for batches, of which this is one.</summary>
+    public void SymEigBatched(DeviceMatrix a, nint values, long n, nint device, nint host, SolverWorkspace workspace, nint info) => Gate.Check(
+        cusolverDnXsyevBatched(
+            handle, parameters, Vectors, CUBLAS_FILL_MODE_UPPER, n, F64, a.Address, a.Stride, F64, values, F64,
+            device, (nuint)workspace.DeviceBytes, (void*)host, (nuint)workspace.HostBytes, info, 1),
         $"n {n}");
 
     /// <summary>What <see cref="Cholesky"/> needs for n x n.</summary>
