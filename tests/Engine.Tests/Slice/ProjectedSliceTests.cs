@@ -1,5 +1,6 @@
 using NativeEngine.Checkpoints;
 using NativeEngine.Slice;
+using NativeEngine.Tests.Tune;
 using static NativeEngine.Tests.SliceGolden;
 
 namespace NativeEngine.Tests;
