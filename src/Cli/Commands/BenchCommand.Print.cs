@@ -28,7 +28,7 @@ internal static partial class BenchCommand
             ["n", "threads", "method", "seconds", "residual", "orthogonality", "energy gap"],
             [.. result.Rows.Select(row => (string[])
             [
-                $"{row.N}", ThreadCount(row.Threads), row.Method, Or(row.Seconds, "0.0000"), Or(row.Residual, "0.000"), Or(row.Orthogonality, "0.000"), Or(row.EnergyGap, "0.0e+0"),
+                $"{row.N}", ThreadCount(row.Threads), row.Method, Or(row.Seconds, "0.0000"), Or(row.Residual, "g3"), Or(row.Orthogonality, "0.000"), Or(row.EnergyGap, "0.0e+0"),
             ])]);
         foreach (string problem in result.Rows.Where(row => row.Problem is not null).Select(row => $"{row.Method}, {row.N}: {row.Problem}").Distinct())
         {

@@ -57,7 +57,7 @@ internal sealed class SpectralProjector(IBackend backend, ulong seed)
         {
             return Find(h, k, mean);
         }
-        catch (EngineException e) when (e.Code == "NE10104")
+        catch (EngineException e) when (e.Exit == ExitCode.Numerical)
         {
             return new Projection(null, 1, solves, e.Message);
         }
