@@ -110,7 +110,7 @@ internal sealed class SpectralProjector(IBackend backend, ulong seed)
 
             SpectralDensity density = SpectralDensity.Of(backend, x, matrices.Draw);
             double cut = density.Quantile(k);
-            level = Math.Max(Negligible, level * (1 + cut) / (1 - cut));
+            level = Math.Clamp(level * (1 + cut) / (1 - cut), Negligible, h.Rows / (double)k); // k eigenvalues hold no more than all energy
             if (Math.Abs(cut) <= Centred || level == before || i == MostCentres)
             {
                 return (density, mu);

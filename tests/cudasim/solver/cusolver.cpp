@@ -197,8 +197,8 @@ cusolverStatus_t cusolverDnXpotrf(cusolverDnHandle_t handle, cusolverDnParams_t,
     });
 }
 
-cusolverStatus_t cusolverDnXpotrs(cusolverDnHandle_t handle, cusolverDnParams_t, cublasFillMode_t uplo, int64_t n, int64_t nrhs, cudaDataType dataTypeA,
-                                  const void* A, int64_t lda, cudaDataType dataTypeB, void* B, int64_t ldb, int* info) {
+cusolverStatus_t cusolverDnXpotrs(cusolverDnHandle_t handle, cusolverDnParams_t, cublasFillMode_t uplo, int64_t n, int64_t nrhs,
+                                  cudaDataType dataTypeA, const void* A, int64_t lda, cudaDataType dataTypeB, void* B, int64_t ldb, int* info) {
     return solver_call(__func__, [&](Context& context) {
         const Operand a{const_cast<void*>(A), dataTypeA, n, n, lda}, b{B, dataTypeB, n, nrhs, ldb};
         a.check();
