@@ -149,7 +149,8 @@ public sealed class Session : IDisposable
             return new CpuBackend(threads);
         }
 
-        CudaProbe cuda = CudaProbe.Run();
+        int ordinal = Ordinal(device ?? "cuda");
+        CudaProbe cuda = CudaProbe.Run(ordinal);
         if (device is null && cuda.Devices.Count == 0)
         {
             return new CpuBackend(threads);
@@ -157,7 +158,7 @@ public sealed class Session : IDisposable
 
         // A GPU that cannot be used is not passed over in silence: nobody would know why it is slow.
         device ??= "cuda";
-        return cuda.Problem is null ? new CudaBackend(Ordinal(device)) : throw new EngineException("NE8001", $"device '{device}' is not usable: {cuda.Problem}")
+        return cuda.Problem is null ? new CudaBackend(ordinal) : throw new EngineException("NE8001", $"device '{device}' is not usable: {cuda.Problem}")
         {
             Key = "--device",
             Found = device,

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using NativeEngine.Kernels.Interop.Native;
 using static NativeEngine.Kernels.Interop.Native.Cuda;
@@ -14,7 +15,7 @@ internal sealed unsafe class CudaContext : CudaHandle
     /// <exception cref="EngineException">NE8002: no driver; NE8003: no such device</exception>
     public CudaContext(int ordinal) : base(null)
     {
-        (Name, Ordinal) = ($"cuda:{ordinal}", ordinal);
+        (Name, Ordinal) = (NameOf(ordinal), ordinal);
         device = Device(ordinal);
         ComputeCapability = CapabilityOf(device);
         nint context;
@@ -48,6 +49,9 @@ internal sealed unsafe class CudaContext : CudaHandle
 
     /// <summary>How many times as fast F32 is as F64: 2 where a GPU is made for computing, 32 or 64 where it is made for graphics.</summary>
     public int CostOfF64 => Attribute(CU_DEVICE_ATTRIBUTE_SINGLE_TO_DOUBLE_PRECISION_PERF_RATIO);
+
+    /// <summary>"cuda:0" of 0</summary>
+    public static string NameOf(int ordinal) => string.Create(CultureInfo.InvariantCulture, $"cuda:{ordinal}");
 
     /// <summary>How many devices the driver shows.</summary>
     public static int Count()

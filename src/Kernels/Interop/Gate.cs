@@ -85,7 +85,7 @@ internal readonly struct Gate
         return true;
     }
 
-    /// <summary>The exception for a status; latches a fault.</summary>
+    /// <summary>The exception for a status. Latches a fault of a context; a device that cannot even be opened takes none from this process.</summary>
     public CudaException Error<T>(T status, string call, string? facts, string? log = null) where T : unmanaged, Enum
     {
         Status read = Status.Of(status);
@@ -95,7 +95,7 @@ internal readonly struct Gate
         }
 
         CudaException error = new(read, call.Split('(')[0], caller?.Context?.Name, facts) { Log = log };
-        if (read.Verdict == Verdict.Fault)
+        if (read.Verdict == Verdict.Fault && caller is not null)
         {
             GpuFault.Latch(error);
         }
