@@ -89,12 +89,18 @@ internal readonly struct Gate
     public CudaException Error<T>(T status, string call, string? facts, string? log = null) where T : unmanaged, Enum
     {
         Status read = Status.Of(status);
-        if (read.Verdict == Verdict.OutOfMemory && caller?.Context is not null)
+        string function = call.Split('(')[0];
+        if (caller?.Context is not null && typeof(T) != typeof(CUresult) && FaultOfContext() is { } fault)
         {
-            facts = facts is null ? FreeMemory() : $"{facts}, {FreeMemory()}";
+            facts = Joined(facts, $"{function} met it and returned {read.Name} ({read.Value})");
+            (read, function) = (fault, nameof(Native.Cuda.cuCtxSynchronize));
+        }
+        else if (caller?.Context is not null && read.Verdict == Verdict.OutOfMemory)
+        {
+            facts = Joined(facts, FreeMemory());
         }
 
-        CudaException error = new(read, call.Split('(')[0], caller?.Context?.Name, facts) { Log = log };
+        CudaException error = new(read, function, caller?.Context?.Name, facts) { Log = log };
         if (read.Verdict == Verdict.Fault && caller is not null)
         {
             GpuFault.Latch(error);
@@ -102,6 +108,15 @@ internal readonly struct Gate
 
         return error;
     }
+
+    /// <summary>Why a library failed that met the fault of an earlier kernel: it only says that something failed, the driver says what.</summary>
+    private static Status? FaultOfContext()
+    {
+        CUresult status = Native.Cuda.cuCtxSynchronize();
+        return Failed(status) && Status.Of(status) is { Verdict: Verdict.Fault } fault ? fault : null;
+    }
+
+    private static string Joined(string? facts, string more) => facts is null ? more : $"{facts}, {more}";
 
     private static unsafe string FreeMemory()
     {
