@@ -13,7 +13,7 @@ internal sealed unsafe class CuBlasHandle : CudaHandle
     {
         this.workspace = workspace;
         nint created;
-        Gate.Check(cublasCreate_v2(&created));
+        Gate.CheckOpened(cublasCreate_v2(&created));
         Own(created, () =>
         {
             Gate.Check(cublasSetStream_v2(handle, stream.Handle));

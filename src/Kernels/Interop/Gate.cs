@@ -10,6 +10,8 @@ namespace NativeEngine.Kernels.Interop;
 /// </summary>
 internal readonly struct Gate
 {
+    private const long LeastToOpenLibrary = 256 << 20; // what cuBLAS and cuSOLVER load and allocate when they are opened, and a reserve
+
     private readonly CudaHandle? caller; // used after the call, so it is alive during the call
 
     private Gate(CudaHandle caller) => this.caller = caller;
@@ -73,6 +75,17 @@ internal readonly struct Gate
         }
     }
 
+    /// <summary>The same for the call that opens cuBLAS or cuSOLVER, which answers "not initialized" or "internal error" where memory is short.</summary>
+    public void CheckOpened<T>(T status, [CallerArgumentExpression(nameof(status))] string call = "") where T : unmanaged, Enum
+    {
+        if (Failed(status))
+        {
+            Status read = Status.Of(status);
+            bool isShort = read.Verdict is Verdict.Failed or Verdict.Unusable && MemoryInfo() is { Free: < LeastToOpenLibrary };
+            throw Error(status, isShort ? read with { Verdict = Verdict.OutOfMemory } : read, call, null);
+        }
+    }
+
     /// <summary>Whether what was asked for has happened; throws unless the answer is yes or not yet.</summary>
     public bool IsReady(CUresult status, [CallerArgumentExpression(nameof(status))] string call = "")
     {
@@ -86,9 +99,11 @@ internal readonly struct Gate
     }
 
     /// <summary>The exception for a status. Latches a fault of a context; a device that cannot even be opened takes none from this process.</summary>
-    public CudaException Error<T>(T status, string call, string? facts, string? log = null) where T : unmanaged, Enum
+    public CudaException Error<T>(T status, string call, string? facts, string? log = null) where T : unmanaged, Enum =>
+        Error(status, Status.Of(status), call, facts, log);
+
+    private CudaException Error<T>(T status, Status read, string call, string? facts, string? log = null) where T : unmanaged, Enum
     {
-        Status read = Status.Of(status);
         string function = call.Split('(')[0];
         if (caller?.Context is not null && typeof(T) != typeof(CUresult) && FaultOfContext() is { } fault)
         {
@@ -118,12 +133,14 @@ internal readonly struct Gate
 
     private static string Joined(string? facts, string more) => facts is null ? more : $"{facts}, {more}";
 
-    private static unsafe string FreeMemory()
+    private static string FreeMemory() => MemoryInfo() is { } memory
+        ? string.Create(CultureInfo.InvariantCulture, $"{memory.Free:N0} of {memory.Total:N0} bytes free on the device")
+        : "free memory unknown";
+
+    private static unsafe (long Free, long Total)? MemoryInfo()
     {
         nuint free, total;
-        return Failed(Native.Cuda.cuMemGetInfo_v2(&free, &total))
-            ? "free memory unknown"
-            : string.Create(CultureInfo.InvariantCulture, $"{free:N0} of {total:N0} bytes free on the device");
+        return Failed(Native.Cuda.cuMemGetInfo_v2(&free, &total)) ? null : ((long)free, (long)total);
     }
 }
 
