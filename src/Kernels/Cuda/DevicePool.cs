@@ -91,8 +91,33 @@ internal sealed class DevicePool(CudaContext context, CudaStream stream, bool gu
     /// <summary>When the work was done that used the block at <paramref name="address"/> before it was handed out; null where that is not known.</summary>
     public CudaEvent? Vacated(nint address) => live.TryGetValue(address, out Block? block) ? block.Vacated : null;
 
-    /// <summary>Returns free blocks to the driver.</summary>
-    public void Trim()
+    /// <summary>Returns free blocks to the driver, once the work is done that used them; false where there are none.</summary>
+    public bool Trim()
+    {
+        if (free.Values.All(blocks => blocks.Count == 0))
+        {
+            return false;
+        }
+
+        context.Synchronize(); // transfers have a stream of their own
+        FreeBlocks();
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        context.TrySynchronize();
+        FreeBlocks();
+        foreach (Block block in live.Values)
+        {
+            block.Dispose();
+        }
+
+        live.Clear();
+    }
+
+    private void FreeBlocks()
     {
         foreach (Block block in free.Values.SelectMany(blocks => blocks))
         {
@@ -100,18 +125,6 @@ internal sealed class DevicePool(CudaContext context, CudaStream stream, bool gu
         }
 
         free.Clear();
-    }
-
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        Trim();
-        foreach (Block block in live.Values)
-        {
-            block.Dispose();
-        }
-
-        live.Clear();
     }
 
     private Block Allocate(long size)

@@ -85,11 +85,8 @@ internal sealed unsafe class CudaContext : CudaHandle
     /// <summary>Waits for everything that was started on the device.</summary>
     public void Synchronize() => Gate.Check(cuCtxSynchronize());
 
-    /// <summary>
-    /// The same where nothing may be thrown: before code or host memory is given back that work on a stream may still use, where the wait for it failed.
-    /// Device memory is freed behind all work.
-    /// </summary>
-    public bool TrySynchronize() => Gate.Quietly(cuCtxSynchronize(), this, nameof(cuCtxSynchronize));
+    /// <summary>The same where nothing may be thrown: before what work on a stream may still use is given back, where the wait for it failed.</summary>
+    public bool TrySynchronize() => !GpuFault.IsLatched && TrySetCurrent() && Gate.Quietly(cuCtxSynchronize(), this, nameof(cuCtxSynchronize));
 
     /// <summary>Makes it the context of this thread's calls, also for children that outlive its Dispose.</summary>
     public CUresult SetCurrent() => cuCtxSetCurrent(handle);
