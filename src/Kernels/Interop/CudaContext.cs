@@ -26,6 +26,9 @@ internal sealed unsafe class CudaContext : CudaHandle
     /// <inheritdoc/>
     public override CudaContext Context => this;
 
+    /// <summary>Returns memory to the driver that is kept for later use; false where there is none. Set by who keeps it, null where nobody does.</summary>
+    public Func<bool>? MakeRoom { get; set; }
+
     /// <summary>"cuda:0"</summary>
     public string Name { get; }
 

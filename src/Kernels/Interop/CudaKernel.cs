@@ -60,9 +60,16 @@ internal sealed unsafe class CudaKernel
     /// <param name="arguments">for each parameter of the kernel the address of its value; read before this returns</param>
     public void Launch(CudaStream stream, Extents grid, Extents block, uint dynamicSharedBytes, void** arguments)
     {
-        Gate.Of(module).Check(
-            cuLaunchKernel(function, grid.X, grid.Y, grid.Z, block.X, block.Y, block.Z, dynamicSharedBytes, stream.Handle, arguments, null),
-            $"kernel {Name}, grid {grid}, block {block}, {dynamicSharedBytes:N0} bytes of shared memory");
+        CUresult status;
+        Gate gate = Gate.Of(module);
+        do
+        {
+            // The driver loads a kernel when it is first launched, which takes memory.
+            status = cuLaunchKernel(function, grid.X, grid.Y, grid.Z, block.X, block.Y, block.Z, dynamicSharedBytes, stream.Handle, arguments, null);
+        }
+        while (gate.MadeRoom(status));
+
+        gate.Check(status, $"kernel {Name}, grid {grid}, block {block}, {dynamicSharedBytes:N0} bytes of shared memory", nameof(cuLaunchKernel));
         GC.KeepAlive(stream);
     }
 

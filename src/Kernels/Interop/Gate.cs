@@ -86,6 +86,9 @@ internal readonly struct Gate
         }
     }
 
+    /// <summary>Whether a call that found no memory is worth making again, because some was kept for later use and is returned now.</summary>
+    public bool MadeRoom(CUresult status) => status == CUresult.CUDA_ERROR_OUT_OF_MEMORY && caller?.Context?.MakeRoom?.Invoke() == true;
+
     /// <summary>Whether what was asked for has happened; throws unless the answer is yes or not yet.</summary>
     public bool IsReady(CUresult status, [CallerArgumentExpression(nameof(status))] string call = "")
     {
