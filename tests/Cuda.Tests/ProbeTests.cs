@@ -43,5 +43,12 @@ public sealed class ProbeTests
     }
 
     [SkippableFact]
+    public void A_device_that_is_too_old_is_refused()
+    {
+        using IDisposable turing = Device.Configured("CUDASIM_CC", "75", afterwards: "90");
+        Assert.Equal("cuda:0 has compute capability 7.5, 8.0 or later is needed", CudaProbe.Run(0).Problem);
+    }
+
+    [SkippableFact]
     public void A_device_that_is_not_there_is_said() => Assert.Equal("the driver shows 1 device, the last is cuda:0", CudaProbe.Run(1).Problem);
 }

@@ -25,6 +25,9 @@ public sealed record CudaProbe
     /// <summary>The oldest driver that runs the kernels and knows the libraries, by the CUDA version it is made for.</summary>
     private static readonly Version OldestDriver = new(12, 0);
 
+    /// <summary>The lowest compute capability with BF16, asynchronous copies and the tensor-core instructions that the kernels use.</summary>
+    private static readonly Version OldestDevice = new(8, 0);
+
     /// <summary>The CUDA version that the driver is made for, such as 13.0; null without a driver.</summary>
     public string? DriverVersion { get; init; }
 
@@ -109,6 +112,11 @@ public sealed record CudaProbe
         {
             (string model, Version capability, long bytes) = CudaContext.Describe(ordinal);
             device = device with { Model = model, ComputeCapability = capability.ToString(), MemoryBytes = bytes };
+            if (capability < OldestDevice)
+            {
+                return device with { Problem = $"{device.Name} has compute capability {capability}, {OldestDevice} or later is needed" };
+            }
+
             using CudaContext context = new(ordinal);
             return device with { FreeBytes = context.Memory().Free };
         }
