@@ -22,8 +22,11 @@ public sealed class FaultTests : IDisposable
 
     [SkippableTheory]
     [InlineData(214)]
+    [InlineData(220)]
+    [InlineData(226)]
     [InlineData(700)]
     [InlineData(702)]
+    [InlineData(709)]
     [InlineData(710)]
     [InlineData(714)]
     [InlineData(715)]
@@ -31,6 +34,7 @@ public sealed class FaultTests : IDisposable
     [InlineData(717)]
     [InlineData(718)]
     [InlineData(719)]
+    [InlineData(721)]
     public void After_a_fault_no_call_is_made_and_the_process_ends_with_9(int status)
     {
         Outcome whole = Slice("whole", ("CUDASIM_TRACE", In("whole.trace")));

@@ -36,8 +36,11 @@ public sealed class GateTests : IDisposable
 
     [Theory]
     [InlineData(214)]
+    [InlineData(220)]
+    [InlineData(226)]
     [InlineData(700)]
     [InlineData(702)]
+    [InlineData(709)]
     [InlineData(710)]
     [InlineData(714)]
     [InlineData(715)]
@@ -45,6 +48,7 @@ public sealed class GateTests : IDisposable
     [InlineData(717)]
     [InlineData(718)]
     [InlineData(719)]
+    [InlineData(721)]
     public void After_a_fault_no_call_is_made(int status)
     {
         using Caller caller = new();
