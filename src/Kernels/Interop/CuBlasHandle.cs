@@ -8,7 +8,7 @@ internal sealed unsafe class CuBlasHandle : CudaHandle
 {
     private readonly DeviceMemory workspace;
 
-    /// <summary>Runs on <paramref name="stream"/> with <paramref name="workspace"/>, which is not shared: 32 MiB on Hopper, 4 MiB elsewhere.</summary>
+    /// <summary>Runs on <paramref name="stream"/> with <paramref name="workspace"/>, which nobody else uses.</summary>
     public CuBlasHandle(CudaStream stream, DeviceMemory workspace) : base(stream)
     {
         this.workspace = workspace;

@@ -83,6 +83,7 @@ internal sealed class NativeLibs(CudaFolders folders, ILibraryLoader loader)
 
         return null;
 
+        // Of NVRTC also the last one, behind that of the release; and every one where no release is complete, because it compiles without the others.
         bool IsCandidate(LibraryFile file) => file.Release == chosen || (library == Libraries.Nvrtc && (chosen is null || file.Release == LastCompiler));
     }
 
