@@ -85,6 +85,17 @@ public sealed class MemoryTests : IDisposable
         Assert.NotEqual(whole.Loss[0], whole.Loss[2]);
     }
 
+    [SkippableFact]
+    public void What_others_hold_is_not_counted_on()
+    {
+        CudaBackend first = Device.Open();
+        (long free, long total) = first.Context.Memory();
+        using Tensor held = first.Alloc(DType.F32, new Shape(free / 16)); // a quarter of what is free
+        using Session session = new("cuda");
+        Assert.InRange(session.Backend.MemoryBytes, 1, free - held.Bytes);
+        Assert.InRange(session.WeightMemory + session.ActivationMemory + session.ResidualMemory, 1, Math.Min(session.Backend.MemoryBytes, total - held.Bytes));
+    }
+
     [SkippableTheory]
     [InlineData("eval perplexity {0} --text {1} --batch 128", 36)]
     [InlineData("slice {0} {2} --calibration {1} --samples 128 --seqlen 33", 35)]
