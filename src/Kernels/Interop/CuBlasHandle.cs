@@ -37,16 +37,6 @@ internal sealed unsafe class CuBlasHandle : CudaHandle
         GC.KeepAlive(workspace);
     }
 
-    /// <summary>The lower triangle of c = alpha op(a) op(a)^T + beta c, F64; op(a)^T op(a) comes from <paramref name="transpose"/>. (n,n) (n,k)</summary>
-    public void Syrk(DeviceMatrix c, DeviceMatrix a, bool transpose, long n, long k, double alpha, double beta)
-    {
-        Gate.Check(
-            cublasDsyrk_v2_64(
-                handle, cublasFillMode_t.CUBLAS_FILL_MODE_LOWER, Operation(transpose), n, k, &alpha, a.Address, a.Stride, &beta, c.Address, c.Stride),
-            $"{n} x {n} x {k}");
-        GC.KeepAlive(workspace);
-    }
-
     /// <inheritdoc/>
     protected override bool Destroy() => Gate.Quietly(cublasDestroy_v2(handle), this, nameof(cublasDestroy_v2));
 

@@ -44,9 +44,6 @@ internal sealed unsafe class CudaContext : CudaHandle
     /// <summary>Threads that one multiprocessor holds at a time.</summary>
     public int ThreadsPerMultiprocessor => Attribute(CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR);
 
-    /// <summary>Bytes of shared memory that a block can have when its kernel asks for it.</summary>
-    public int SharedBytesPerBlock => Attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
-
     /// <summary>Bytes of the second-level cache.</summary>
     public int CacheBytes => Attribute(CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE);
 

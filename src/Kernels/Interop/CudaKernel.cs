@@ -35,23 +35,6 @@ internal sealed unsafe class CudaKernel
     /// <summary>The largest block it can be launched with.</summary>
     public int MaxThreads => Attribute(CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK);
 
-    /// <summary>Bytes of dynamic shared memory that a launch may ask for; above 48 KB it has to be set first.</summary>
-    public int MaxDynamicSharedBytes
-    {
-        get => Attribute(CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES);
-        set => Gate.Of(module).Check(
-            cuFuncSetAttribute(function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, value), $"kernel {Name}, {value:N0} bytes of shared memory");
-    }
-
-    /// <summary>Blocks that one multiprocessor holds at a time.</summary>
-    public int BlocksPerMultiprocessor(int threads, long dynamicSharedBytes)
-    {
-        int blocks;
-        Gate.Of(module).Check(
-            cuOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, function, threads, checked((nuint)dynamicSharedBytes)), $"kernel {Name}, {threads} threads");
-        return blocks;
-    }
-
     /// <summary>Puts a launch on <paramref name="stream"/>.</summary>
     /// <param name="stream">where it runs</param>
     /// <param name="grid">blocks</param>

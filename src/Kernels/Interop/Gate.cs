@@ -89,18 +89,6 @@ internal readonly struct Gate
     /// <summary>Whether a call that found no memory is worth making again, because some was kept for later use and is returned now.</summary>
     public bool MadeRoom(CUresult status) => status == CUresult.CUDA_ERROR_OUT_OF_MEMORY && caller?.Context?.MakeRoom?.Invoke() == true;
 
-    /// <summary>Whether what was asked for has happened; throws unless the answer is yes or not yet.</summary>
-    public bool IsReady(CUresult status, [CallerArgumentExpression(nameof(status))] string call = "")
-    {
-        if (status == CUresult.CUDA_ERROR_NOT_READY)
-        {
-            return false;
-        }
-
-        Check(status, call);
-        return true;
-    }
-
     /// <summary>The exception for a status. Latches a fault of a context; a device that cannot even be opened takes none from this process.</summary>
     public CudaException Error<T>(T status, string call, string? facts, string? log = null) where T : unmanaged, Enum =>
         Error(status, Status.Of(status), call, facts, log);
