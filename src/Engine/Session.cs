@@ -1,8 +1,4 @@
-using System.Diagnostics;
-using System.Globalization;
 using NativeEngine.Kernels;
-using NativeEngine.Kernels.Cpu;
-using NativeEngine.Kernels.Cuda;
 
 namespace NativeEngine;
 
@@ -11,11 +7,8 @@ public sealed class Session : IDisposable
 {
     private const int MostHalvings = 6;
 
-    private readonly Dictionary<string, double> phases = [];
+    private readonly PhaseClock clock;
     private int halvings;
-    private string? phase;
-    private long phaseStart;
-    private ProfilerRange? range;
 
     /// <summary>Opens <paramref name="device"/> ("cpu", "cuda" or "cuda:n"; null picks a GPU where there is one);
     /// the CPU has <paramref name="threads"/> threads (0 = all).</summary>
@@ -29,7 +22,10 @@ public sealed class Session : IDisposable
             threads = Environment.ProcessorCount;
         }
 
-        Backend = Open(device, threads);
+        Backend = Devices.Open(device, threads);
+        clock = new PhaseClock(Backend);
+
+        // Residual streams are held where weights are not, so this is three quarters at most: the rest is for logits, gradients and scratch.
         (WeightMemory, ActivationMemory, ResidualMemory) = (Backend.MemoryBytes / 2, Backend.MemoryBytes / 4, Backend.MemoryBytes / 4);
         Cancel = cancel;
     }
@@ -65,17 +61,10 @@ public sealed class Session : IDisposable
     public long ResidualMemory { get => field >> halvings; init; }
 
     /// <summary>Whether a device finishes a phase before the next begins, which otherwise reads files while the device is still at work.</summary>
-    public bool ExactPhases { get; set; }
+    public bool ExactPhases { get => clock.IsExact; set => clock.IsExact = value; }
 
     /// <summary>Seconds spent in each phase so far, in the order in which they first began.</summary>
-    public IReadOnlyDictionary<string, double> Phases
-    {
-        get
-        {
-            Switch(phase);
-            return new Dictionary<string, double>(phases);
-        }
-    }
+    public IReadOnlyDictionary<string, double> Phases => clock.Seconds;
 
     /// <summary>Begins (or resumes) a phase of <paramref name="total"/> steps, <paramref name="done"/> of them done before, and tells the reporter.</summary>
     public void Phase(string name, long total = 0, long done = 0)
@@ -84,31 +73,8 @@ public sealed class Session : IDisposable
         Reporter.Phase(name, total, done);
     }
 
-    /// <summary>Books the time from now on to <paramref name="name"/> without telling the reporter; returns the phase it interrupts. A profiler sees the
-    /// phases as ranges.</summary>
-    public string? Switch(string? name)
-    {
-        string? before = phase;
-        if (!Backend.IsHost)
-        {
-            if (ExactPhases)
-            {
-                Backend.Synchronize();
-            }
-
-            range?.Dispose();
-            range = name is null ? null : new ProfilerRange(name);
-        }
-
-        long now = Stopwatch.GetTimestamp();
-        if (phase is not null)
-        {
-            phases[phase] = phases.GetValueOrDefault(phase) + Stopwatch.GetElapsedTime(phaseStart, now).TotalSeconds;
-        }
-
-        (phase, phaseStart) = (name, now);
-        return before;
-    }
+    /// <summary>Books the time from now on to <paramref name="name"/> without telling the reporter; returns the phase it interrupts.</summary>
+    public string? Switch(string? name) => clock.Switch(name);
 
     /// <summary>
     /// Does <paramref name="work"/> with <paramref name="rows"/> rows at a time; where memory runs out, again with half as many, as does everything behind it
@@ -138,34 +104,7 @@ public sealed class Session : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        range?.Dispose();
+        clock.Dispose();
         Backend.Dispose();
     }
-
-    private static IBackend Open(string? device, int threads)
-    {
-        if (device == "cpu")
-        {
-            return new CpuBackend(threads);
-        }
-
-        CudaProbe cuda = CudaProbe.Run();
-        if (device is null && cuda.Devices.Count == 0)
-        {
-            return new CpuBackend(threads);
-        }
-
-        // A GPU that cannot be used is not passed over in silence: nobody would know why it is slow.
-        device ??= "cuda";
-        return cuda.Problem is null ? new CudaBackend(Ordinal(device)) : throw new EngineException("NE8001", $"device '{device}' is not usable: {cuda.Problem}")
-        {
-            Key = "--device",
-            Found = device,
-            Expected = "cpu",
-            Hint = "run with --device cpu",
-        };
-    }
-
-    /// <summary>n of "cuda:n", 0 of "cuda".</summary>
-    private static int Ordinal(string device) => int.Parse(device.Split(':') is [_, string n] ? n : "0", CultureInfo.InvariantCulture);
 }

@@ -91,7 +91,7 @@ public interface IBackend : IDisposable
     /// <summary>Gives memory that no tensor owns back to the system, which others need that do not ask the pool. An <see cref="Alloc"/> does so before it fails.</summary>
     void Trim();
 
-    /// <summary>Bytes of memory that the device has for this process.</summary>
+    /// <summary>Bytes of memory that the device has for tensors of this process; on a GPU those that were free when it was opened, less a reserve.</summary>
     long MemoryBytes { get; }
 
     /// <summary>Largest number of bytes that were allocated at once.</summary>

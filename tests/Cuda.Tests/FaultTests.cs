@@ -22,8 +22,11 @@ public sealed class FaultTests : IDisposable
 
     [SkippableTheory]
     [InlineData(214)]
+    [InlineData(220)]
+    [InlineData(226)]
     [InlineData(700)]
     [InlineData(702)]
+    [InlineData(709)]
     [InlineData(710)]
     [InlineData(714)]
     [InlineData(715)]
@@ -31,6 +34,7 @@ public sealed class FaultTests : IDisposable
     [InlineData(717)]
     [InlineData(718)]
     [InlineData(719)]
+    [InlineData(721)]
     public void After_a_fault_no_call_is_made_and_the_process_ends_with_9(int status)
     {
         Outcome whole = Slice("whole", ("CUDASIM_TRACE", In("whole.trace")));
@@ -42,10 +46,23 @@ public sealed class FaultTests : IDisposable
         Assert.True(error.GetProperty("retryable").GetBoolean());
 
         // What was done is what an undisturbed run does up to there: no launch, no copy, nothing given back.
-        string[] expected = File.ReadAllLines(In("whole.trace")), done = File.ReadAllLines(In("fault.trace"));
+        string[] expected = Trace("whole.trace"), done = Trace("fault.trace");
         Assert.InRange(done.Length, 60, expected.Length - 1);
         Assert.Equal(expected[..done.Length], done);
         Assert.Empty(Directory.GetFileSystemEntries(folder, "*out*"));
+    }
+
+    [SkippableTheory]
+    [InlineData("cublasLtMatmul@3=13", "CUBLAS_STATUS_EXECUTION_FAILED (13)")]
+    [InlineData("cublasLtMatmul@3=14", "CUBLAS_STATUS_INTERNAL_ERROR (14)")]
+    [InlineData("cusolverDnXsyevd@1=6", "CUSOLVER_STATUS_EXECUTION_FAILED (6)")]
+    public void A_fault_that_a_library_meets_is_named(string met, string told)
+    {
+        JsonElement error = Slice("out", (Fail, $"{met},cuCtxSynchronize@1=700")).Failed(9);
+        string message = error.GetProperty("message").GetString()!;
+        Assert.Equal("NE9001", error.GetProperty("code").GetString());
+        Assert.StartsWith("cuCtxSynchronize on cuda:0 returned CUDA_ERROR_ILLEGAL_ADDRESS (700): a kernel accessed memory that it does not own; ", message, StringComparison.Ordinal);
+        Assert.EndsWith($"met it and returned {told}", message, StringComparison.Ordinal);
     }
 
     [SkippableTheory]
@@ -124,6 +141,9 @@ public sealed class FaultTests : IDisposable
     }
 
     public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    /// <summary>What a run did; whether it had to compile depends on those before it.</summary>
+    private string[] Trace(string name) => [.. File.ReadLines(In(name)).Where(line => !line.StartsWith("compile ", StringComparison.Ordinal))];
 
     private Outcome Slice(string output, params ReadOnlySpan<(string, string?)> environment) =>
         CommandLine.Run($"slice {Model} {In(output)} --sparsity 0.25 --calibration {tokens}", environment);

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using NativeEngine.Kernels;
+using NativeEngine.Kernels.Cuda;
 using NativeEngine.Prune;
 using NativeEngine.Testing;
 
@@ -83,6 +85,17 @@ public sealed class MemoryTests : IDisposable
         Assert.NotEqual(whole.Loss[0], whole.Loss[2]);
     }
 
+    [SkippableFact]
+    public void What_others_hold_is_not_counted_on()
+    {
+        CudaBackend first = Device.Open();
+        (long free, long total) = first.Context.Memory();
+        using Tensor held = first.Alloc(DType.F32, new Shape(free / 16)); // a quarter of what is free
+        using Session session = new("cuda");
+        Assert.InRange(session.Backend.MemoryBytes, 1, free - held.Bytes);
+        Assert.InRange(session.WeightMemory + session.ActivationMemory + session.ResidualMemory, 1, Math.Min(session.Backend.MemoryBytes, total - held.Bytes));
+    }
+
     [SkippableTheory]
     [InlineData("eval perplexity {0} --text {1} --batch 128", 36)]
     [InlineData("slice {0} {2} --calibration {1} --samples 128 --seqlen 33", 35)]
@@ -105,6 +118,28 @@ public sealed class MemoryTests : IDisposable
         Assert.Equal("NE7002", error.GetProperty("code").GetString());
         Assert.Matches(@"[\d,]+ bytes needed, [\d,]+ of [\d,]+ bytes free on the device", error.GetProperty("message").GetString());
         Assert.Empty(Directory.GetFileSystemEntries(folder, "*out*"));
+    }
+
+    [SkippableTheory]
+    [InlineData("cublasCreate_v2", 1, "CUBLAS_STATUS_NOT_INITIALIZED (1)", "NE8003")]
+    [InlineData("cublasLtCreate", 1, "CUBLAS_STATUS_NOT_INITIALIZED (1)", "NE8003")]
+    [InlineData("cusolverDnCreate", 7, "CUSOLVER_STATUS_INTERNAL_ERROR (7)", "NE9002")]
+    public void A_library_that_does_not_open_because_memory_is_short_is_out_of_memory(string call, int status, string told, string elsewhere)
+    {
+        Device.Open();
+        Skip.IfNot(Device.IsDouble, "the memory of a GPU is what it is");
+        Device.Close();
+        CudaException ample = Opened();
+        using IDisposable little = Device.Configured("CUDASIM_MEMORY_MB", "128", afterwards: "2048");
+        CudaException tight = Opened();
+        Assert.Equal((elsewhere, "NE7002"), (ample.Code, tight.Code));
+        Assert.Matches($@"^{call} on cuda:0 returned {Regex.Escape(told)}; [\d,]+ of 134,217,728 bytes free on the device$", tight.Message);
+
+        CudaException Opened()
+        {
+            using IDisposable fault = Device.Configured("CUDASIM_FAIL", $"{call}@1={status}", afterwards: "");
+            return Assert.Throws<CudaException>(() => new CudaBackend());
+        }
     }
 
     public void Dispose() => Directory.Delete(folder, recursive: true);

@@ -49,6 +49,28 @@ public sealed class PoolTests
     }
 
     [SkippableTheory]
+    [InlineData("cuModuleLoadData")]
+    [InlineData("cuLaunchKernel")]
+    public void Free_blocks_go_back_where_a_kernel_finds_no_memory(string call)
+    {
+        Device.Open();
+        Skip.IfNot(Device.IsDouble, "a GPU does not fail on demand");
+        Device.Close();
+        using CudaBackend backend = new();
+        using Tensor x = backend.Alloc(DType.F32, new Shape(1)), y = backend.Alloc(DType.F32, new Shape(1));
+        backend.Alloc(DType.F32, new Shape(1 << 20)).Dispose();
+        long free = backend.Context.Memory().Free;
+        using IDisposable fault = Device.Configured("CUDASIM_FAIL", $"{call}@1=2,{call}@2=2", afterwards: "");
+        Assert.Equal("NE7002", Assert.Throws<CudaException>(() => backend.Zero(x)).Code); // twice is once too often
+        Assert.InRange(backend.Context.Memory().Free, free + (4 << 20), long.MaxValue);
+
+        backend.Alloc(DType.F32, new Shape(1 << 20)).Dispose();
+        Device.Configure("CUDASIM_FAIL", $"{call}@1=2");
+        backend.Zero(y);
+        Assert.Equal([0], backend.Download<float>(y));
+    }
+
+    [SkippableTheory]
     [InlineData(-4, "in front of")]
     [InlineData(1000, "behind")]
     public void Guard_bytes_tell_what_was_written_outside(int offset, string where)

@@ -79,8 +79,6 @@ internal static class Workload
         other.Download(host.Handle, copy.Handle, 4096);
         other.Synchronize();
         end.Synchronize();
-        Assert.True(end.IsReached);
-        Assert.True(other.IsIdle);
         Assert.InRange(end.SecondsSince(start), 0, 60);
     }
 
@@ -90,8 +88,6 @@ internal static class Workload
         using DeviceMemory memory = new(context, 128);
         CudaKernel scale = machine.Kernel("scale");
         Assert.InRange(scale.MaxThreads, 1, 1024);
-        scale.MaxDynamicSharedBytes = 64 << 10;
-        Assert.InRange(scale.BlocksPerMultiprocessor(32, 0), 1, 64);
         (nint address, float factor) = (memory.Handle, 2);
         void** arguments = stackalloc void*[] { &address, &factor };
         stream.Fill(memory.Handle, 0, 128);
@@ -107,7 +103,6 @@ internal static class Workload
         stream.Fill(numbers.Handle, 0, 4096);
         DeviceMatrix a = new(numbers.Handle, DType.F64, 2), b = new(numbers.Handle + 1024, DType.F64, 2), c = new(numbers.Handle + 2048, DType.F64, 2);
         blas.Gemm(c, a, b, false, false, 2, 2, 2, 1, 0);
-        blas.Syrk(c, a, transpose: false, 2, 2, 1, 0);
         stream.Synchronize();
     }
 }

@@ -11,6 +11,7 @@ public sealed partial class CudaBackend : IBackend
 {
     private const int RowAlignment = 16; // bytes that kernels move at once, and that the best algorithms of cuBLASLt count on
     private const int LargestHead = 256;
+    private const long MostReserved = 1L << 30; // for kernels, which are loaded when they are first launched, those of the libraries too, and for other processes
 
     private static readonly KernelPrototype FirstOutsideKernel = new("first_outside_forward(int* index, const int* x, int count, int low, int end)");
     private static readonly KernelPrototype FirstUnorderedKernel = new("first_unordered_forward(int* index, const int* x, int count)");
@@ -44,6 +45,8 @@ public sealed partial class CudaBackend : IBackend
             kernels = owned.Add(new KernelSet(context, stream, KernelCache.Default, KernelSet.Source));
             grids = new Grids(context);
             costOfF64 = context.CostOfF64;
+            long free = context.Memory().Free;
+            MemoryBytes = free - Math.Min(MostReserved, free / 4);
         }
         catch
         {
@@ -68,7 +71,7 @@ public sealed partial class CudaBackend : IBackend
     public int BatchRows => 16 * 2048;
 
     /// <inheritdoc/>
-    public long MemoryBytes => context.Memory().Total;
+    public long MemoryBytes { get; }
 
     /// <inheritdoc/>
     public long PeakBytes => pool.PeakBytes;

@@ -8,6 +8,7 @@ internal sealed class CudaMeter : DeviceMeter
     private const long CopyBytes = 512 << 20, WorkspaceBytes = 32 << 20;
     private const int Algorithms = 8;
 
+    private readonly Owned owned = new();
     private readonly CudaBackend backend;
     private readonly CudaStream stream;
     private readonly CudaEvent start, end;
@@ -17,8 +18,16 @@ internal sealed class CudaMeter : DeviceMeter
     {
         this.backend = backend;
         stream = backend.Stream;
-        (start, end) = (new(backend.Context, timing: true), new(backend.Context, timing: true));
-        evicted = new DeviceMemory(backend.Context, 2L * backend.Context.CacheBytes);
+        try
+        {
+            (start, end) = (owned.Add(new CudaEvent(backend.Context, timing: true)), owned.Add(new CudaEvent(backend.Context, timing: true)));
+            evicted = owned.Add(new DeviceMemory(backend.Context, 2L * backend.Context.CacheBytes));
+        }
+        catch
+        {
+            owned.Dispose();
+            throw;
+        }
     }
 
     /// <inheritdoc/>
@@ -70,11 +79,5 @@ internal sealed class CudaMeter : DeviceMeter
     protected override void EvictCaches() => stream.Fill(evicted.Handle, 0, evicted.Bytes);
 
     /// <inheritdoc/>
-    protected override void Dispose(bool disposing)
-    {
-        foreach (CudaHandle handle in (CudaHandle[])[evicted, start, end])
-        {
-            handle.Dispose();
-        }
-    }
+    protected override void Dispose(bool disposing) => owned.Dispose();
 }

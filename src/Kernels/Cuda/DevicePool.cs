@@ -9,7 +9,7 @@ namespace NativeEngine.Kernels.Cuda;
 /// A pool hides overruns, so with <see cref="GuardVariable"/> = 1 every block is filled with 0xFF (NaN) and has guard bytes on both sides, which are
 /// checked when it comes back.
 /// </summary>
-internal sealed class DevicePool(CudaContext context, CudaStream stream, bool guarded) : IDisposable
+internal sealed class DevicePool : IDisposable
 {
     /// <summary>Environment variable that turns the guard bytes on.</summary>
     public const string GuardVariable = "NATIVEENGINE_POOL_GUARD";
@@ -18,10 +18,20 @@ internal sealed class DevicePool(CudaContext context, CudaStream stream, bool gu
     private const byte Guard = 0xA5, Fresh = 0xFF;
     private const long StreamedBytes = 1 << 20; // blocks from this size on know when they were vacated
 
+    private readonly CudaContext context;
+    private readonly CudaStream stream;
+    private readonly bool guarded;
     private readonly Dictionary<long, Stack<Block>> free = [];
     private readonly Dictionary<nint, Block> live = [];
     private readonly byte[] expected = [.. Enumerable.Repeat(Guard, GuardBytes)];
     private long bytesInUse;
+
+    /// <summary>Memory of <paramref name="context"/>, used on <paramref name="stream"/>. What is free in the pool goes back to the driver when a call finds no memory.</summary>
+    public DevicePool(CudaContext context, CudaStream stream, bool guarded)
+    {
+        (this.context, this.stream, this.guarded) = (context, stream, guarded);
+        context.MakeRoom = Trim;
+    }
 
     /// <summary>Largest number of bytes that were handed out at once.</summary>
     public long PeakBytes { get; private set; }
@@ -91,8 +101,33 @@ internal sealed class DevicePool(CudaContext context, CudaStream stream, bool gu
     /// <summary>When the work was done that used the block at <paramref name="address"/> before it was handed out; null where that is not known.</summary>
     public CudaEvent? Vacated(nint address) => live.TryGetValue(address, out Block? block) ? block.Vacated : null;
 
-    /// <summary>Returns free blocks to the driver.</summary>
-    public void Trim()
+    /// <summary>Returns free blocks to the driver, once the work is done that used them; false where there are none.</summary>
+    public bool Trim()
+    {
+        if (free.Values.All(blocks => blocks.Count == 0))
+        {
+            return false;
+        }
+
+        context.Synchronize(); // transfers have a stream of their own
+        FreeBlocks();
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        context.TrySynchronize();
+        FreeBlocks();
+        foreach (Block block in live.Values)
+        {
+            block.Dispose();
+        }
+
+        live.Clear();
+    }
+
+    private void FreeBlocks()
     {
         foreach (Block block in free.Values.SelectMany(blocks => blocks))
         {
@@ -102,21 +137,9 @@ internal sealed class DevicePool(CudaContext context, CudaStream stream, bool gu
         free.Clear();
     }
 
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        Trim();
-        foreach (Block block in live.Values)
-        {
-            block.Dispose();
-        }
-
-        live.Clear();
-    }
-
     private Block Allocate(long size)
     {
-        DeviceMemory memory = AllocateMemory(size);
+        DeviceMemory memory = new(context, size);
         try
         {
             return new Block(memory, size >= StreamedBytes ? new CudaEvent(context) : null);
@@ -125,19 +148,6 @@ internal sealed class DevicePool(CudaContext context, CudaStream stream, bool gu
         {
             memory.Dispose();
             throw;
-        }
-    }
-
-    private DeviceMemory AllocateMemory(long size)
-    {
-        try
-        {
-            return new DeviceMemory(context, size);
-        }
-        catch (CudaException e) when (e.Exit == ExitCode.OutOfMemory && free.Values.Any(blocks => blocks.Count > 0))
-        {
-            Trim();
-            return new DeviceMemory(context, size);
         }
     }
 

@@ -8,12 +8,12 @@ internal sealed unsafe class CuBlasHandle : CudaHandle
 {
     private readonly DeviceMemory workspace;
 
-    /// <summary>Runs on <paramref name="stream"/> with <paramref name="workspace"/>, which is not shared: 32 MiB on Hopper, 4 MiB elsewhere.</summary>
+    /// <summary>Runs on <paramref name="stream"/> with <paramref name="workspace"/>, which nobody else uses.</summary>
     public CuBlasHandle(CudaStream stream, DeviceMemory workspace) : base(stream)
     {
         this.workspace = workspace;
         nint created;
-        Gate.Check(cublasCreate_v2(&created));
+        Gate.CheckOpened(cublasCreate_v2(&created));
         Own(created, () =>
         {
             Gate.Check(cublasSetStream_v2(handle, stream.Handle));
@@ -34,16 +34,6 @@ internal sealed unsafe class CuBlasHandle : CudaHandle
                 b.Address, b.Type, b.Stride, b.BatchStride, &scaleC, c.Address, c.Type, c.Stride, c.BatchStride,
                 batch, Factor.ComputeType(c.DType), cublasGemmAlgo_t.CUBLAS_GEMM_DEFAULT),
             $"{c.DType} {m} x {n} x {k}, batch {batch}, {a.DType} x {b.DType}");
-        GC.KeepAlive(workspace);
-    }
-
-    /// <summary>The lower triangle of c = alpha op(a) op(a)^T + beta c, F64; op(a)^T op(a) comes from <paramref name="transpose"/>. (n,n) (n,k)</summary>
-    public void Syrk(DeviceMatrix c, DeviceMatrix a, bool transpose, long n, long k, double alpha, double beta)
-    {
-        Gate.Check(
-            cublasDsyrk_v2_64(
-                handle, cublasFillMode_t.CUBLAS_FILL_MODE_LOWER, Operation(transpose), n, k, &alpha, a.Address, a.Stride, &beta, c.Address, c.Stride),
-            $"{n} x {n} x {k}");
         GC.KeepAlive(workspace);
     }
 

@@ -25,7 +25,7 @@ internal sealed unsafe class CuBlasLtHandle : CudaHandle
     public CuBlasLtHandle(CudaContext context) : base(context)
     {
         nint created;
-        Gate.Check(cublasLtCreate(&created));
+        Gate.CheckOpened(cublasLtCreate(&created));
         Own(created);
     }
 

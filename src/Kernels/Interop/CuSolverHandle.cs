@@ -24,7 +24,7 @@ internal sealed unsafe class CuSolverHandle : CudaHandle
     public CuSolverHandle(CudaStream stream) : base(stream)
     {
         nint created;
-        Gate.Check(cusolverDnCreate(&created));
+        Gate.CheckOpened(cusolverDnCreate(&created));
         Own(created, () =>
         {
             nint options;

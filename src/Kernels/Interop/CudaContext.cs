@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using NativeEngine.Kernels.Interop.Native;
 using static NativeEngine.Kernels.Interop.Native.Cuda;
@@ -14,7 +15,7 @@ internal sealed unsafe class CudaContext : CudaHandle
     /// <exception cref="EngineException">NE8002: no driver; NE8003: no such device</exception>
     public CudaContext(int ordinal) : base(null)
     {
-        (Name, Ordinal) = ($"cuda:{ordinal}", ordinal);
+        (Name, Ordinal) = (NameOf(ordinal), ordinal);
         device = Device(ordinal);
         ComputeCapability = CapabilityOf(device);
         nint context;
@@ -24,6 +25,9 @@ internal sealed unsafe class CudaContext : CudaHandle
 
     /// <inheritdoc/>
     public override CudaContext Context => this;
+
+    /// <summary>Returns memory to the driver that is kept for later use; false where there is none. Set by who keeps it, null where nobody does.</summary>
+    public Func<bool>? MakeRoom { get; set; }
 
     /// <summary>"cuda:0"</summary>
     public string Name { get; }
@@ -40,14 +44,14 @@ internal sealed unsafe class CudaContext : CudaHandle
     /// <summary>Threads that one multiprocessor holds at a time.</summary>
     public int ThreadsPerMultiprocessor => Attribute(CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR);
 
-    /// <summary>Bytes of shared memory that a block can have when its kernel asks for it.</summary>
-    public int SharedBytesPerBlock => Attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
-
     /// <summary>Bytes of the second-level cache.</summary>
     public int CacheBytes => Attribute(CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE);
 
     /// <summary>How many times as fast F32 is as F64: 2 where a GPU is made for computing, 32 or 64 where it is made for graphics.</summary>
     public int CostOfF64 => Attribute(CU_DEVICE_ATTRIBUTE_SINGLE_TO_DOUBLE_PRECISION_PERF_RATIO);
+
+    /// <summary>"cuda:0" of 0</summary>
+    public static string NameOf(int ordinal) => string.Create(CultureInfo.InvariantCulture, $"cuda:{ordinal}");
 
     /// <summary>How many devices the driver shows.</summary>
     public static int Count()
@@ -81,11 +85,8 @@ internal sealed unsafe class CudaContext : CudaHandle
     /// <summary>Waits for everything that was started on the device.</summary>
     public void Synchronize() => Gate.Check(cuCtxSynchronize());
 
-    /// <summary>
-    /// The same where nothing may be thrown: before code or host memory is given back that work on a stream may still use, where the wait for it failed.
-    /// Device memory is freed behind all work.
-    /// </summary>
-    public bool TrySynchronize() => Gate.Quietly(cuCtxSynchronize(), this, nameof(cuCtxSynchronize));
+    /// <summary>The same where nothing may be thrown: before what work on a stream may still use is given back, where the wait for it failed.</summary>
+    public bool TrySynchronize() => !GpuFault.IsLatched && TrySetCurrent() && Gate.Quietly(cuCtxSynchronize(), this, nameof(cuCtxSynchronize));
 
     /// <summary>Makes it the context of this thread's calls, also for children that outlive its Dispose.</summary>
     public CUresult SetCurrent() => cuCtxSetCurrent(handle);

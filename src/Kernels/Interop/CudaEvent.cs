@@ -13,9 +13,6 @@ internal sealed unsafe class CudaEvent : CudaHandle
         Own(created);
     }
 
-    /// <summary>True when the stream has come past the mark.</summary>
-    public bool IsReached => Gate.IsReady(cuEventQuery(handle));
-
     /// <summary>Sets the mark behind what was put on <paramref name="stream"/> so far.</summary>
     public void Record(CudaStream stream)
     {

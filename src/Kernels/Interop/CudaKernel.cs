@@ -35,23 +35,6 @@ internal sealed unsafe class CudaKernel
     /// <summary>The largest block it can be launched with.</summary>
     public int MaxThreads => Attribute(CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK);
 
-    /// <summary>Bytes of dynamic shared memory that a launch may ask for; above 48 KB it has to be set first.</summary>
-    public int MaxDynamicSharedBytes
-    {
-        get => Attribute(CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES);
-        set => Gate.Of(module).Check(
-            cuFuncSetAttribute(function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, value), $"kernel {Name}, {value:N0} bytes of shared memory");
-    }
-
-    /// <summary>Blocks that one multiprocessor holds at a time.</summary>
-    public int BlocksPerMultiprocessor(int threads, long dynamicSharedBytes)
-    {
-        int blocks;
-        Gate.Of(module).Check(
-            cuOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, function, threads, checked((nuint)dynamicSharedBytes)), $"kernel {Name}, {threads} threads");
-        return blocks;
-    }
-
     /// <summary>Puts a launch on <paramref name="stream"/>.</summary>
     /// <param name="stream">where it runs</param>
     /// <param name="grid">blocks</param>
@@ -60,9 +43,16 @@ internal sealed unsafe class CudaKernel
     /// <param name="arguments">for each parameter of the kernel the address of its value; read before this returns</param>
     public void Launch(CudaStream stream, Extents grid, Extents block, uint dynamicSharedBytes, void** arguments)
     {
-        Gate.Of(module).Check(
-            cuLaunchKernel(function, grid.X, grid.Y, grid.Z, block.X, block.Y, block.Z, dynamicSharedBytes, stream.Handle, arguments, null),
-            $"kernel {Name}, grid {grid}, block {block}, {dynamicSharedBytes:N0} bytes of shared memory");
+        CUresult status;
+        Gate gate = Gate.Of(module);
+        do
+        {
+            // The driver loads a kernel when it is first launched, which takes memory.
+            status = cuLaunchKernel(function, grid.X, grid.Y, grid.Z, block.X, block.Y, block.Z, dynamicSharedBytes, stream.Handle, arguments, null);
+        }
+        while (gate.MadeRoom(status));
+
+        gate.Check(status, $"kernel {Name}, grid {grid}, block {block}, {dynamicSharedBytes:N0} bytes of shared memory", nameof(cuLaunchKernel));
         GC.KeepAlive(stream);
     }
 

@@ -1,4 +1,5 @@
 using System.Text;
+using NativeEngine.Kernels.Interop.Native;
 using static NativeEngine.Kernels.Interop.Native.Cuda;
 
 namespace NativeEngine.Kernels.Interop;
@@ -14,10 +15,18 @@ internal sealed unsafe class CudaModule : CudaHandle
     public CudaModule(CudaContext context, ReadOnlySpan<byte> image, string name) : base(context)
     {
         nint module;
+        CUresult status;
+        Gate gate = Gate;
         fixed (byte* bytes = image)
         {
-            Gate.Check(cuModuleLoadData(&module, bytes), $"{name}, {image.Length:N0} bytes");
+            do
+            {
+                status = cuModuleLoadData(&module, bytes);
+            }
+            while (gate.MadeRoom(status));
         }
+
+        gate.Check(status, $"{name}, {image.Length:N0} bytes", nameof(cuModuleLoadData));
 
         Own(module);
     }

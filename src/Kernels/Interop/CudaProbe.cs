@@ -1,4 +1,3 @@
-using System.Globalization;
 using NativeEngine.Kernels.Interop;
 using NativeEngine.Kernels.Interop.Native;
 
@@ -13,9 +12,9 @@ public sealed record CudaLibrary(string Name, string? Path, string? Version, str
 
 /// <summary>A device that the driver shows.</summary>
 /// <param name="Name">"cuda:0"</param>
-/// <param name="Model">what the maker calls it</param>
+/// <param name="Model">what the maker calls it; "unknown" where it does not answer, as the next</param>
 /// <param name="ComputeCapability">such as 9.0</param>
-/// <param name="MemoryBytes">its memory</param>
+/// <param name="MemoryBytes">its memory; 0 where it does not answer</param>
 /// <param name="FreeBytes">what of it is free; null where the device cannot be opened</param>
 /// <param name="Problem">why it cannot be opened; null when it can</param>
 public sealed record CudaDevice(string Name, string Model, string ComputeCapability, long MemoryBytes, long? FreeBytes, string? Problem);
@@ -25,6 +24,9 @@ public sealed record CudaProbe
 {
     /// <summary>The oldest driver that runs the kernels and knows the libraries, by the CUDA version it is made for.</summary>
     private static readonly Version OldestDriver = new(12, 0);
+
+    /// <summary>The lowest compute capability with BF16, asynchronous copies and the tensor-core instructions that the kernels use.</summary>
+    private static readonly Version OldestDevice = new(8, 0);
 
     /// <summary>The CUDA version that the driver is made for, such as 13.0; null without a driver.</summary>
     public string? DriverVersion { get; init; }
@@ -38,10 +40,13 @@ public sealed record CudaProbe
     /// <summary>The devices, in the driver's order.</summary>
     public required IReadOnlyList<CudaDevice> Devices { get; init; }
 
-    /// <summary>Looks. Opens every device for a moment, which can take a second.</summary>
+    /// <summary>Looks at every device. Opens each for a moment, which can take a second.</summary>
     public static CudaProbe Run() => Run(NativeLibs.Process);
 
-    internal static CudaProbe Run(NativeLibs libs)
+    /// <summary>Looks at device <paramref name="ordinal"/> alone: what is wrong with its neighbours does not matter, and they stay closed.</summary>
+    public static CudaProbe Run(int ordinal) => Run(NativeLibs.Process, ordinal);
+
+    internal static CudaProbe Run(NativeLibs libs, int? only = null)
     {
         CudaLibrary driver = Look(libs, Interop.Native.Libraries.Driver, "driver");
         if (driver.Problem is not null)
@@ -58,9 +63,14 @@ public sealed record CudaProbe
                 return found with { Problem = NoDevice };
             }
 
+            if (only >= count)
+            {
+                return found with { Problem = $"the driver shows {count} {(count == 1 ? "device" : "devices")}, the last is cuda:{count - 1}" };
+            }
+
             found = found with
             {
-                Devices = [.. Enumerable.Range(0, count).Select(Look)],
+                Devices = [.. (only is { } ordinal ? [ordinal] : Enumerable.Range(0, count)).Select(Look)],
                 Libraries = [driver, .. NativeLibs.Toolkit.Select(library => Look(libs, library, library))],
             };
         }
@@ -97,10 +107,16 @@ public sealed record CudaProbe
 
     private static CudaDevice Look(int ordinal)
     {
-        (string model, Version capability, long bytes) = CudaContext.Describe(ordinal);
-        CudaDevice device = new(string.Create(CultureInfo.InvariantCulture, $"cuda:{ordinal}"), model, capability.ToString(), bytes, null, null);
+        CudaDevice device = new(CudaContext.NameOf(ordinal), "unknown", "unknown", 0, null, null);
         try
         {
+            (string model, Version capability, long bytes) = CudaContext.Describe(ordinal);
+            device = device with { Model = model, ComputeCapability = capability.ToString(), MemoryBytes = bytes };
+            if (capability < OldestDevice)
+            {
+                return device with { Problem = $"{device.Name} has compute capability {capability}, {OldestDevice} or later is needed" };
+            }
+
             using CudaContext context = new(ordinal);
             return device with { FreeBytes = context.Memory().Free };
         }

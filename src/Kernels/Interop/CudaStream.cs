@@ -23,9 +23,6 @@ internal sealed unsafe class CudaStream : CudaHandle
         Own(stream);
     }
 
-    /// <summary>True when nothing is left to do.</summary>
-    public bool IsIdle => Gate.IsReady(cuStreamQuery(handle));
-
     /// <summary>Waits until nothing is left to do.</summary>
     public void Synchronize() => Gate.Check(cuStreamSynchronize(handle));
 

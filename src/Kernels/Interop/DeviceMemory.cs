@@ -1,3 +1,4 @@
+using NativeEngine.Kernels.Interop.Native;
 using static NativeEngine.Kernels.Interop.Native.Cuda;
 
 namespace NativeEngine.Kernels.Interop;
@@ -10,7 +11,15 @@ internal sealed unsafe class DeviceMemory : CudaHandle
     public DeviceMemory(CudaContext context, long bytes) : base(context)
     {
         nint address;
-        Gate.Check(cuMemAlloc_v2(&address, checked((nuint)bytes)), $"{bytes:N0} bytes needed");
+        CUresult status;
+        Gate gate = Gate;
+        do
+        {
+            status = cuMemAlloc_v2(&address, checked((nuint)bytes));
+        }
+        while (gate.MadeRoom(status));
+
+        gate.Check(status, $"{bytes:N0} bytes needed", nameof(cuMemAlloc_v2));
         Own(address);
         Bytes = bytes;
     }

@@ -10,6 +10,8 @@ namespace NativeEngine.Kernels.Interop;
 /// </summary>
 internal readonly struct Gate
 {
+    private const long LeastToOpenLibrary = 256 << 20; // what cuBLAS and cuSOLVER load and allocate when they are opened, and a reserve
+
     private readonly CudaHandle? caller; // used after the call, so it is alive during the call
 
     private Gate(CudaHandle caller) => this.caller = caller;
@@ -73,29 +75,39 @@ internal readonly struct Gate
         }
     }
 
-    /// <summary>Whether what was asked for has happened; throws unless the answer is yes or not yet.</summary>
-    public bool IsReady(CUresult status, [CallerArgumentExpression(nameof(status))] string call = "")
+    /// <summary>The same for the call that opens cuBLAS or cuSOLVER, which answers "not initialized" or "internal error" where memory is short.</summary>
+    public void CheckOpened<T>(T status, [CallerArgumentExpression(nameof(status))] string call = "") where T : unmanaged, Enum
     {
-        if (status == CUresult.CUDA_ERROR_NOT_READY)
+        if (Failed(status))
         {
-            return false;
+            Status read = Status.Of(status);
+            bool isShort = read.Verdict is Verdict.Failed or Verdict.Unusable && MemoryInfo() is { Free: < LeastToOpenLibrary };
+            throw Error(status, isShort ? read with { Verdict = Verdict.OutOfMemory } : read, call, null);
         }
-
-        Check(status, call);
-        return true;
     }
 
-    /// <summary>The exception for a status; latches a fault.</summary>
-    public CudaException Error<T>(T status, string call, string? facts, string? log = null) where T : unmanaged, Enum
+    /// <summary>Whether a call that found no memory is worth making again, because some was kept for later use and is returned now.</summary>
+    public bool MadeRoom(CUresult status) => status == CUresult.CUDA_ERROR_OUT_OF_MEMORY && caller?.Context?.MakeRoom?.Invoke() == true;
+
+    /// <summary>The exception for a status. Latches a fault of a context; a device that cannot even be opened takes none from this process.</summary>
+    public CudaException Error<T>(T status, string call, string? facts, string? log = null) where T : unmanaged, Enum =>
+        Error(status, Status.Of(status), call, facts, log);
+
+    private CudaException Error<T>(T status, Status read, string call, string? facts, string? log = null) where T : unmanaged, Enum
     {
-        Status read = Status.Of(status);
-        if (read.Verdict == Verdict.OutOfMemory && caller?.Context is not null)
+        string function = call.Split('(')[0];
+        if (caller?.Context is not null && typeof(T) != typeof(CUresult) && FaultOfContext() is { } fault)
         {
-            facts = facts is null ? FreeMemory() : $"{facts}, {FreeMemory()}";
+            facts = Joined(facts, $"{function} met it and returned {read.Name} ({read.Value})");
+            (read, function) = (fault, nameof(Native.Cuda.cuCtxSynchronize));
+        }
+        else if (caller?.Context is not null && read.Verdict == Verdict.OutOfMemory)
+        {
+            facts = Joined(facts, FreeMemory());
         }
 
-        CudaException error = new(read, call.Split('(')[0], caller?.Context?.Name, facts) { Log = log };
-        if (read.Verdict == Verdict.Fault)
+        CudaException error = new(read, function, caller?.Context?.Name, facts) { Log = log };
+        if (read.Verdict == Verdict.Fault && caller is not null)
         {
             GpuFault.Latch(error);
         }
@@ -103,12 +115,23 @@ internal readonly struct Gate
         return error;
     }
 
-    private static unsafe string FreeMemory()
+    /// <summary>Why a library failed that met the fault of an earlier kernel: it only says that something failed, the driver says what.</summary>
+    private static Status? FaultOfContext()
+    {
+        CUresult status = Native.Cuda.cuCtxSynchronize();
+        return Failed(status) && Status.Of(status) is { Verdict: Verdict.Fault } fault ? fault : null;
+    }
+
+    private static string Joined(string? facts, string more) => facts is null ? more : $"{facts}, {more}";
+
+    private static string FreeMemory() => MemoryInfo() is { } memory
+        ? string.Create(CultureInfo.InvariantCulture, $"{memory.Free:N0} of {memory.Total:N0} bytes free on the device")
+        : "free memory unknown";
+
+    private static unsafe (long Free, long Total)? MemoryInfo()
     {
         nuint free, total;
-        return Failed(Native.Cuda.cuMemGetInfo_v2(&free, &total))
-            ? "free memory unknown"
-            : string.Create(CultureInfo.InvariantCulture, $"{free:N0} of {total:N0} bytes free on the device");
+        return Failed(Native.Cuda.cuMemGetInfo_v2(&free, &total)) ? null : ((long)free, (long)total);
     }
 }
 

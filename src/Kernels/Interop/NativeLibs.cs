@@ -83,6 +83,7 @@ internal sealed class NativeLibs(CudaFolders folders, ILibraryLoader loader)
 
         return null;
 
+        // Of NVRTC also the last one, behind that of the release; and every one where no release is complete, because it compiles without the others.
         bool IsCandidate(LibraryFile file) => file.Release == chosen || (library == Libraries.Nvrtc && (chosen is null || file.Release == LastCompiler));
     }
 
@@ -146,11 +147,12 @@ internal sealed class NativeLibs(CudaFolders folders, ILibraryLoader loader)
         return null;
     }
 
-    /// <summary>The files to try: those that exist and, unless the set is closed, whatever the system finds under the name.</summary>
+    /// <summary>The files to try: those that exist and, unless the set is closed, what the system finds under the name. Of drivers the system's choice is the
+    /// first: beside the driver of the kernel there may be a newer one that runs with it, and only the system's loader knows which is meant.</summary>
     private IEnumerable<string> Paths(LibraryFile file)
     {
         IEnumerable<string> found = folders.All.Select(folder => Path.Combine(folder, file.Name)).Where(File.Exists);
-        return folders.IsClosed ? found : found.Append(file.Name);
+        return folders.IsClosed ? found : file.Library == Libraries.Driver ? found.Prepend(file.Name) : found.Append(file.Name);
     }
 
     private bool IsThere(LibraryFile file) => Paths(file).Any(path => Path.IsPathRooted(path) || TryPreload(path));

@@ -57,8 +57,9 @@ internal readonly record struct Status(int Value, string Name, string? Text, Ver
     private static Verdict Judge(CUresult status) => status switch
     {
         CUDA_ERROR_OUT_OF_MEMORY => Verdict.OutOfMemory,
-        CUDA_ERROR_ECC_UNCORRECTABLE or CUDA_ERROR_ILLEGAL_ADDRESS or CUDA_ERROR_LAUNCH_TIMEOUT or CUDA_ERROR_ASSERT
-            or (>= CUDA_ERROR_HARDWARE_STACK_ERROR and <= CUDA_ERROR_LAUNCH_FAILED) => Verdict.Fault,
+        CUDA_ERROR_ECC_UNCORRECTABLE or CUDA_ERROR_NVLINK_UNCORRECTABLE or CUDA_ERROR_CONTAINED or CUDA_ERROR_ILLEGAL_ADDRESS or CUDA_ERROR_LAUNCH_TIMEOUT
+            or CUDA_ERROR_CONTEXT_IS_DESTROYED or CUDA_ERROR_ASSERT or (>= CUDA_ERROR_HARDWARE_STACK_ERROR and <= CUDA_ERROR_LAUNCH_FAILED)
+            or CUDA_ERROR_TENSOR_MEMORY_LEAK => Verdict.Fault,
         CUDA_ERROR_STUB_LIBRARY or CUDA_ERROR_DEVICE_UNAVAILABLE or CUDA_ERROR_NO_DEVICE or CUDA_ERROR_INVALID_DEVICE or CUDA_ERROR_NO_BINARY_FOR_GPU
             or CUDA_ERROR_INVALID_PTX or CUDA_ERROR_UNSUPPORTED_PTX_VERSION or CUDA_ERROR_NOT_SUPPORTED or CUDA_ERROR_SYSTEM_DRIVER_MISMATCH
             or CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE => Verdict.Unusable,
@@ -96,14 +97,18 @@ internal readonly record struct Status(int Value, string Name, string? Text, Ver
     private static string FaultText(CUresult status) => status switch
     {
         CUDA_ERROR_ECC_UNCORRECTABLE => "the memory of the GPU has an uncorrectable error",
+        CUDA_ERROR_NVLINK_UNCORRECTABLE => "the link between GPUs has an uncorrectable error",
+        CUDA_ERROR_CONTAINED => "the GPU has contained an error of its hardware",
         CUDA_ERROR_ILLEGAL_ADDRESS => "a kernel accessed memory that it does not own",
         CUDA_ERROR_LAUNCH_TIMEOUT => "a kernel took longer than the driver allows",
+        CUDA_ERROR_CONTEXT_IS_DESTROYED => "other code in this process has destroyed the context",
         CUDA_ERROR_ASSERT => "an assertion failed in a kernel",
         CUDA_ERROR_HARDWARE_STACK_ERROR => "the call stack of a kernel is broken",
         CUDA_ERROR_ILLEGAL_INSTRUCTION => "a kernel ran into an illegal instruction",
         CUDA_ERROR_MISALIGNED_ADDRESS => "a kernel accessed a misaligned address",
         CUDA_ERROR_INVALID_ADDRESS_SPACE => "a kernel accessed an address of the wrong kind of memory",
         CUDA_ERROR_INVALID_PC => "a kernel jumped out of its code",
+        CUDA_ERROR_TENSOR_MEMORY_LEAK => "a kernel left tensor memory behind",
         _ => "a kernel failed",
     };
 

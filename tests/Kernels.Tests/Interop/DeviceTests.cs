@@ -33,7 +33,6 @@ public sealed class DeviceTests
         Assert.Equal("cuda:0", gpu.Context.Name);
         Assert.InRange(gpu.Context.Multiprocessors, 1, 1000);
         Assert.InRange(gpu.Context.ThreadsPerMultiprocessor, 512, 4096);
-        Assert.InRange(gpu.Context.SharedBytesPerBlock, 48 << 10, 1 << 20);
         Assert.InRange(gpu.Context.CacheBytes, 1 << 16, 1 << 30);
     }
 
@@ -94,10 +93,6 @@ public sealed class DeviceTests
         Assert.InRange(kernel.Registers, 1, 255);
         Assert.Equal((0, 0), (kernel.LocalBytes, kernel.StaticSharedBytes));
         Assert.InRange(kernel.MaxThreads, 256, 1024);
-        kernel.MaxDynamicSharedBytes = gpu.Context.SharedBytesPerBlock;
-        Assert.Equal(gpu.Context.SharedBytesPerBlock, kernel.MaxDynamicSharedBytes);
-        Assert.Equal(1, kernel.BlocksPerMultiprocessor(256, gpu.Context.SharedBytesPerBlock));
-        Assert.InRange(kernel.BlocksPerMultiprocessor(256, 0), 2, 32);
     }
 
     [SkippableFact]
@@ -124,7 +119,6 @@ public sealed class DeviceTests
         other.Wait(ready);
         Scale(module.Kernel("scale"), other, x, 2, 6);
         other.Synchronize();
-        Assert.True(other.IsIdle && ready.IsReached);
         end.Synchronize();
         Assert.InRange(end.SecondsSince(start), 0, 60);
         Assert.Equal([20, 40, 60, 80, 100, 120], gpu.Download<float>(x, 6));
@@ -152,7 +146,6 @@ public sealed class DeviceTests
         context.Dispose();
         stream.Upload(memory.Handle, host.Handle, 8);
         stream.Synchronize();
-        Assert.True(stream.IsIdle);
     }
 
     [SkippableFact]

@@ -36,8 +36,11 @@ public sealed class GateTests : IDisposable
 
     [Theory]
     [InlineData(214)]
+    [InlineData(220)]
+    [InlineData(226)]
     [InlineData(700)]
     [InlineData(702)]
+    [InlineData(709)]
     [InlineData(710)]
     [InlineData(714)]
     [InlineData(715)]
@@ -45,9 +48,11 @@ public sealed class GateTests : IDisposable
     [InlineData(717)]
     [InlineData(718)]
     [InlineData(719)]
+    [InlineData(721)]
     public void After_a_fault_no_call_is_made(int status)
     {
-        CudaException fault = Thrown((CUresult)status);
+        using Caller caller = new();
+        CudaException fault = Assert.Throws<CudaException>(() => Gate.Of(caller).Check((CUresult)status));
         Assert.Equal(("NE9001", ExitCode.GpuFault), (fault.Code, fault.Exit));
 
         int calls = 0;
@@ -56,9 +61,17 @@ public sealed class GateTests : IDisposable
     }
 
     [Fact]
+    public void A_device_that_cannot_be_opened_takes_none_from_the_process()
+    {
+        Assert.Equal("NE9001", Thrown(CUresult.CUDA_ERROR_ECC_UNCORRECTABLE).Code);
+        Assert.False(GpuFault.IsLatched);
+    }
+
+    [Fact]
     public void The_first_fault_is_the_one_that_is_told()
     {
-        CudaException first = Thrown(CUresult.CUDA_ERROR_ILLEGAL_ADDRESS);
+        using Caller caller = new();
+        CudaException first = Assert.Throws<CudaException>(() => Gate.Of(caller).Check(CUresult.CUDA_ERROR_ILLEGAL_ADDRESS));
         GpuFault.Latch(new CudaException(Status.Of(CUresult.CUDA_ERROR_LAUNCH_FAILED), "cuMemFree_v2", null, null));
         Assert.Same(first, Assert.Throws<CudaException>(() => Gate.Open).InnerException);
     }
@@ -125,5 +138,13 @@ public sealed class GateTests : IDisposable
     {
         calls++;
         return CUresult.CUDA_SUCCESS;
+    }
+
+    /// <summary>Stands for a native object.</summary>
+    private sealed class Caller : CudaHandle
+    {
+        public Caller() : base(null) => Own(1);
+
+        protected override bool Destroy() => true;
     }
 }

@@ -89,6 +89,15 @@ public sealed class NativeLibsTests : IDisposable
     }
 
     [SkippableFact]
+    public void Of_drivers_the_one_of_the_systems_loader_comes_first()
+    {
+        Put("driver", Driver);
+        NativeLibs libs = new(new CudaFolders(name => name == "LD_LIBRARY_PATH" ? Path.Combine(root.FullName, "driver") : null, Driver, []), loader);
+        loader.System.Add(Driver);
+        Assert.Equal("/found/" + Driver, libs.Load(Libraries.Driver).Path);
+    }
+
+    [SkippableFact]
     public void Nothing_is_loaded_before_it_is_called()
     {
         Put("a", [.. Cuda13, Driver]);

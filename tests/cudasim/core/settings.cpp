@@ -64,7 +64,7 @@ const std::map<std::string, Setter>& setters() {
          }},
         {"CUDASIM_CC",
          [](Settings& s, const std::string& text) {
-             return (text == "80" || text == "86" || text == "89" || text == "90") && set_number(s.compute_capability, text, 80);
+             return (text == "75" || text == "80" || text == "86" || text == "89" || text == "90") && set_number(s.compute_capability, text, 75);
          }},
         {"CUDASIM_DEVICES", [](Settings& s, const std::string& text) { return set_number(s.devices, text, 0, 16); }},
         {"CUDASIM_TOOLKIT", [](Settings& s, const std::string& text) { return set_number(s.toolkit, text, 12000); }},

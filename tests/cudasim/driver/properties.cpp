@@ -8,6 +8,8 @@ namespace cudasim {
 
 std::size_t shared_memory_per_processor() {
     switch (settings().compute_capability) {
+    case 75:
+        return 64 << 10;
     case 80:
         return 164 << 10;
     case 90:

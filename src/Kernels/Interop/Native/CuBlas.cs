@@ -87,8 +87,4 @@ internal static unsafe partial class CuBlas
         nint handle, cublasOperation_t transA, cublasOperation_t transB, long m, long n, long k, void* alpha,
         nint a, cudaDataType typeA, long lda, long strideA, nint b, cudaDataType typeB, long ldb, long strideB, void* beta,
         nint c, cudaDataType typeC, long ldc, long strideC, long batch, cublasComputeType_t computeType, cublasGemmAlgo_t algorithm);
-
-    [LibraryImport(Libraries.CuBlas)]
-    public static partial cublasStatus_t cublasDsyrk_v2_64(
-        nint handle, cublasFillMode_t triangle, cublasOperation_t trans, long n, long k, double* alpha, nint a, long lda, double* beta, nint c, long ldc);
 }

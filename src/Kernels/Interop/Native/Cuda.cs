@@ -97,9 +97,6 @@ internal static unsafe partial class Cuda
     public static partial CUresult cuStreamSynchronize(nint stream);
 
     [LibraryImport(Driver)]
-    public static partial CUresult cuStreamQuery(nint stream);
-
-    [LibraryImport(Driver)]
     public static partial CUresult cuStreamWaitEvent(nint stream, nint @event, uint flags);
 
     [LibraryImport(Driver)]
@@ -110,9 +107,6 @@ internal static unsafe partial class Cuda
 
     [LibraryImport(Driver)]
     public static partial CUresult cuEventRecord(nint @event, nint stream);
-
-    [LibraryImport(Driver)]
-    public static partial CUresult cuEventQuery(nint @event);
 
     [LibraryImport(Driver)]
     public static partial CUresult cuEventSynchronize(nint @event);
@@ -133,12 +127,6 @@ internal static unsafe partial class Cuda
 
     [LibraryImport(Driver)]
     public static partial CUresult cuFuncGetAttribute(int* value, CUfunction_attribute attribute, nint function);
-
-    [LibraryImport(Driver)]
-    public static partial CUresult cuFuncSetAttribute(nint function, CUfunction_attribute attribute, int value);
-
-    [LibraryImport(Driver)]
-    public static partial CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, nint function, int blockSize, nuint dynamicSharedBytes);
 
     [LibraryImport(Driver)]
     public static partial CUresult cuLaunchKernel(
