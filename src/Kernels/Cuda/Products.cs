@@ -9,6 +9,9 @@ namespace NativeEngine.Kernels.Cuda;
 /// </summary>
 internal sealed class Products : IDisposable
 {
+    /// <summary>Bytes that the address of a bias is a multiple of: an algorithm may load so many at once, and no preference tells it otherwise.</summary>
+    public const int BiasAlignment = 16;
+
     private const long WorkspaceBytes = 32 << 20; // what cuBLAS recommends for Hopper; older devices use less of it
     private const int LargestAlignment = 8; // as a power of two
 
@@ -36,26 +39,32 @@ internal sealed class Products : IDisposable
         }
     }
 
-    /// <summary>c = alpha op(a) op(b) + beta c, for every matrix of a batch; op transposes where asked. (m,n) (m,k) (k,n)</summary>
-    public void Gemm(
-        DeviceMatrix c, DeviceMatrix a, DeviceMatrix b, bool transposeA, bool transposeB, long m, long n, long k, double alpha, double beta, int batch)
+    /// <summary>c = alpha op(a) op(b) + beta c + bias in every column, for every matrix of a batch; op transposes where asked. A bias needs
+    /// <see cref="BiasAlignment"/>; the caller adds it where the result is false. (m,n) (m,k) (k,n) (m)</summary>
+    public bool Gemm(
+        DeviceMatrix c, DeviceMatrix a, DeviceMatrix b, bool transposeA, bool transposeB, long m, long n, long k, double alpha, double beta, int batch, nint bias)
     {
         // Addresses are not part of a shape, but how they are aligned is.
-        var product = new Product(At(c), At(a), At(b), transposeA, transposeB, m, n, k, batch);
+        var product = new Product(At(c), At(a), At(b), transposeA, transposeB, m, n, k, batch, bias != 0);
         if (!plans.TryGetValue(product, out Plan? plan))
         {
-            plan = plans[product] = owned.Add(new Plan(lt, product));
+            plan = plans[product] = owned.Add(new Plan(lt, product, bias));
         }
 
         if (plan.Algorithm is { } algorithm)
         {
+            if (bias != 0)
+            {
+                plan.Description.AddBias(bias, c.DType);
+            }
+
             MatmulOperand result = new(c.Address, plan.C);
             lt.Matmul(stream, plan.Description, result, new(a.Address, plan.A), new(b.Address, plan.B), result, alpha, beta, algorithm, workspace);
+            return true;
         }
-        else
-        {
-            blas.Gemm(c, a, b, transposeA, transposeB, m, n, k, alpha, beta, batch);
-        }
+
+        blas.Gemm(c, a, b, transposeA, transposeB, m, n, k, alpha, beta, batch);
+        return false;
 
         static DeviceMatrix At(DeviceMatrix matrix) => matrix with { Address = Alignment(matrix.Address) };
     }
@@ -68,17 +77,23 @@ internal sealed class Products : IDisposable
 
     /// <summary>What an algorithm is chosen by; the matrices have their alignments as addresses.</summary>
     private readonly record struct Product(
-        DeviceMatrix C, DeviceMatrix A, DeviceMatrix B, bool TransposeA, bool TransposeB, long M, long N, long K, int Batch);
+        DeviceMatrix C, DeviceMatrix A, DeviceMatrix B, bool TransposeA, bool TransposeB, long M, long N, long K, int Batch, bool IsBiased);
 
     private sealed class Plan : IDisposable
     {
         private readonly Owned owned = new();
 
-        public Plan(CuBlasLtHandle lt, Product p)
+        /// <summary>For <paramref name="p"/>, with a bias at <paramref name="bias"/> now and elsewhere later.</summary>
+        public Plan(CuBlasLtHandle lt, Product p, nint bias)
         {
             try
             {
                 Description = owned.Add(new MatmulDescriptor(lt, p.C.DType, p.TransposeA, p.TransposeB));
+                if (bias != 0)
+                {
+                    Description.AddBias(bias, p.C.DType);
+                }
+
                 C = owned.Add(new MatrixLayout(lt, p.C, p.M, p.N, p.Batch));
                 A = owned.Add(new MatrixLayout(lt, p.A, p.TransposeA ? p.K : p.M, p.TransposeA ? p.M : p.K, p.Batch));
                 B = owned.Add(new MatrixLayout(lt, p.B, p.TransposeB ? p.N : p.K, p.TransposeB ? p.K : p.N, p.Batch));

@@ -59,6 +59,7 @@ Product Problem::product() const {
     if (description.epilogue == CUBLASLT_EPILOGUE_BIAS || description.epilogue == CUBLASLT_EPILOGUE_RELU_BIAS) {
         product.bias = description.bias;
         require(description.bias_type.value_or(d.type) == d.type, CUBLAS_STATUS_NOT_SUPPORTED, "the bias has another type than D");
+        require(d.type != CUDA_R_64F, CUBLAS_STATUS_NOT_SUPPORTED, "products of fp64 take no bias");
     }
     return product;
 }
@@ -131,6 +132,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t lightHandle, cublasLtMatmulDesc_t
         const Problem problem = problem_of(computeDesc, Adesc, Bdesc, Cdesc, Ddesc);
         Product product = problem.product();
         product.a.data = A, product.b.data = B, product.c.data = C, product.d.data = D;
+        require(reinterpret_cast<std::uintptr_t>(product.bias) % 16 == 0, CUBLAS_STATUS_NOT_SUPPORTED, "the bias is not aligned to 16 bytes");
         require(workspaceSizeInBytes == 0 || reinterpret_cast<std::uintptr_t>(workspace) % 16 == 0, CUBLAS_STATUS_INVALID_VALUE,
                 "the workspace is not aligned to 16 bytes");
         require(C != D || std::memcmp(&problem.c, &problem.d, sizeof problem.c) == 0, CUBLAS_STATUS_INVALID_VALUE, "C is D, with another layout");

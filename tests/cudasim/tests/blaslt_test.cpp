@@ -92,6 +92,10 @@ TEST(a_bias_is_added_to_each_column) {
     CHECK_EQUAL(product.z.read()[5], 0.0f);
     product.describe(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, CUDA_R_16BF);
     CHECK_EQUAL(product.run(nullptr, 0, none, 0), CUBLAS_STATUS_NOT_SUPPORTED);
+    product.describe(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, CUDA_R_32F);
+    product.describe(CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias.pointer() + 1);
+    CHECK_EQUAL(product.run(nullptr, 0, none, 0), CUBLAS_STATUS_NOT_SUPPORTED);
+    CHECK_CONTAINS(cudasimReport(), "the bias is not aligned to 16 bytes");
 }
 
 TEST(an_algorithm_is_held_to_the_alignment_it_counts_on) {
