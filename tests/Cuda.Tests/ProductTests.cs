@@ -104,6 +104,31 @@ public sealed class ProductTests : IDisposable
         }
     }
 
+    [SkippableTheory]
+    [InlineData("1", 2 * 4 + 1)] // two algorithms, each of them warmed up and run three times
+    [InlineData(null, 1)]
+    public void Big_products_choose_their_algorithm_by_time_where_that_was_asked_for(string? asked, int productsOnTheDouble)
+    {
+        Device.Open();
+        Device.Close();
+        const int Side = 800; // 1.02 GFLOP
+        string trace = Path.GetTempFileName();
+        using var variable = new Variable(AlgorithmTimer.Variable, asked);
+        using IDisposable traced = Device.Configured("CUDASIM_TRACE", trace, afterwards: "");
+        using var device = new CudaBackend();
+        Tensor x = Random(DType.F32, Side, Side), weight = Random(DType.F32, Side, Side), y = Random(DType.F32, Side, Side), bias = Random(DType.F32, 1, Side);
+        using Tensor ofDevice = Put(device, y);
+        device.Gemm(ofDevice, Put(device, x), Put(device, weight), transposeB: true, beta: -0.5, bias: Put(device, bias));
+        cpu.Gemm(y, x, weight, transposeB: true, beta: -0.5, bias: bias);
+        Close(y, device, ofDevice, Tolerances.Product);
+        if (Device.IsDouble)
+        {
+            Assert.Equal(productsOnTheDouble, File.ReadLines(trace).Count(line => line.StartsWith("product 800x800x800", StringComparison.Ordinal)));
+        }
+
+        File.Delete(trace);
+    }
+
     [SkippableFact]
     public void F64_does_not_mix()
     {

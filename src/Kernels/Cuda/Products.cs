@@ -20,10 +20,11 @@ internal sealed class Products : IDisposable
     private readonly DeviceMemory workspace;
     private readonly CuBlasLtHandle lt;
     private readonly CuBlasHandle blas;
+    private readonly AlgorithmTimer? timer;
     private readonly Dictionary<Product, Plan> plans = [];
 
     /// <summary>Runs on <paramref name="stream"/>.</summary>
-    public Products(CudaContext context, CudaStream stream)
+    public Products(CudaContext context, CudaStream stream, DevicePool pool)
     {
         this.stream = stream;
         try
@@ -31,6 +32,7 @@ internal sealed class Products : IDisposable
             workspace = owned.Add(new DeviceMemory(context, WorkspaceBytes));
             lt = owned.Add(new CuBlasLtHandle(context));
             blas = owned.Add(new CuBlasHandle(stream, workspace));
+            timer = Environment.GetEnvironmentVariable(AlgorithmTimer.Variable) == "1" ? owned.Add(new AlgorithmTimer(context, stream, pool)) : null;
         }
         catch
         {
@@ -48,23 +50,30 @@ internal sealed class Products : IDisposable
         var product = new Product(At(c), At(a), At(b), transposeA, transposeB, m, n, k, batch, bias != 0);
         if (!plans.TryGetValue(product, out Plan? plan))
         {
-            plan = plans[product] = owned.Add(new Plan(lt, product, bias));
-        }
-
-        if (plan.Algorithm is { } algorithm)
-        {
-            if (bias != 0)
+            bool isTimed = timer is not null && AlgorithmTimer.IsWorth(2.0 * batch * m * n * k);
+            plan = plans[product] = owned.Add(new Plan(lt, product, bias, isTimed ? AlgorithmTimer.Candidates : 1));
+            if (plan.Algorithms.Count > 1)
             {
-                plan.Description.AddBias(bias, c.DType);
+                plan.Algorithms = [timer!.Fastest(plan.Algorithms, checked(batch * n * c.Stride * c.DType.Size()), Run)];
             }
-
-            MatmulOperand result = new(c.Address, plan.C);
-            lt.Matmul(stream, plan.Description, result, new(a.Address, plan.A), new(b.Address, plan.B), result, alpha, beta, algorithm, workspace);
-            return true;
         }
 
-        blas.Gemm(c, a, b, transposeA, transposeB, m, n, k, alpha, beta, batch);
-        return false;
+        if (plan.Algorithms is not [MatmulAlgorithm algorithm, ..])
+        {
+            blas.Gemm(c, a, b, transposeA, transposeB, m, n, k, alpha, beta, batch);
+            return false;
+        }
+
+        if (bias != 0)
+        {
+            plan.Description.AddBias(bias, c.DType);
+        }
+
+        Run(algorithm, c.Address);
+        return true;
+
+        void Run(MatmulAlgorithm algorithm, nint result) => lt.Matmul(
+            stream, plan.Description, new(result, plan.C), new(a.Address, plan.A), new(b.Address, plan.B), new(c.Address, plan.C), alpha, beta, algorithm, workspace);
 
         static DeviceMatrix At(DeviceMatrix matrix) => matrix with { Address = Alignment(matrix.Address) };
     }
@@ -83,8 +92,8 @@ internal sealed class Products : IDisposable
     {
         private readonly Owned owned = new();
 
-        /// <summary>For <paramref name="p"/>, with a bias at <paramref name="bias"/> now and elsewhere later.</summary>
-        public Plan(CuBlasLtHandle lt, Product p, nint bias)
+        /// <summary>For <paramref name="p"/>, with a bias at <paramref name="bias"/> now and elsewhere later; up to <paramref name="most"/> algorithms.</summary>
+        public Plan(CuBlasLtHandle lt, Product p, nint bias, int most)
         {
             try
             {
@@ -98,7 +107,7 @@ internal sealed class Products : IDisposable
                 A = owned.Add(new MatrixLayout(lt, p.A, p.TransposeA ? p.K : p.M, p.TransposeA ? p.M : p.K, p.Batch));
                 B = owned.Add(new MatrixLayout(lt, p.B, p.TransposeB ? p.N : p.K, p.TransposeB ? p.K : p.N, p.Batch));
                 using var preference = new MatmulPreference(lt, WorkspaceBytes, (uint)p.A.Address, (uint)p.B.Address, (uint)p.C.Address, (uint)p.C.Address);
-                Algorithm = lt.Choose(Description, A, B, C, C, preference);
+                Algorithms = lt.Choices(Description, A, B, C, C, preference, most);
             }
             catch
             {
@@ -115,7 +124,8 @@ internal sealed class Products : IDisposable
 
         public MatrixLayout B { get; }
 
-        public MatmulAlgorithm? Algorithm { get; }
+        /// <summary>The first is the one to use; none where cuBLASLt has none.</summary>
+        public IReadOnlyList<MatmulAlgorithm> Algorithms { get; set; }
 
         public void Dispose() => owned.Dispose();
     }

@@ -11,7 +11,7 @@ using namespace cudasim;
 
 namespace {
 
-/// What an algorithm of this double holds: the problem it was chosen for, and what it counts on.
+/// What an algorithm of this double holds: the problem it was chosen for, and what it counts on. There are two, one of which needs no workspace.
 struct Algorithm {
     std::uint64_t problem;
     std::uint64_t workspace;
@@ -103,10 +103,14 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t lightHandle, cubl
         const Problem problem = problem_of(operationDesc, Adesc, Bdesc, Cdesc, Ddesc);
         problem.product();
         const MatmulPreference& wanted = matmul_preference(preference);
-        Algorithm algorithm{problem.key(), wanted.workspace >= algorithm_workspace ? algorithm_workspace : 0, {}};
-        std::copy(std::begin(wanted.alignment), std::end(wanted.alignment), algorithm.alignment);
-        heuristicResultsArray[0] = {algorithm.write(), algorithm.workspace, CUBLAS_STATUS_SUCCESS, 1.0f, {}};
-        *returnAlgoCount = 1;
+        *returnAlgoCount = 0;
+        for (const std::uint64_t workspace : {algorithm_workspace, std::uint64_t{0}}) {
+            if (workspace > wanted.workspace || *returnAlgoCount == requestedAlgoCount)
+                continue;
+            Algorithm algorithm{problem.key(), workspace, {}};
+            std::copy(std::begin(wanted.alignment), std::end(wanted.alignment), algorithm.alignment);
+            heuristicResultsArray[(*returnAlgoCount)++] = {algorithm.write(), workspace, CUBLAS_STATUS_SUCCESS, 1.0f, {}};
+        }
     });
 }
 

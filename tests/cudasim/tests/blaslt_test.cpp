@@ -76,6 +76,25 @@ TEST(an_algorithm_multiplies) {
     }
 }
 
+TEST(one_of_two_algorithms_needs_no_workspace) {
+    const Gpu gpu;
+    const Product product;
+    cublasLtMatmulHeuristicResult_t results[8];
+    int count = 0;
+    const auto ask = [&] {
+        LT(cublasLtMatmulAlgoGetHeuristic(product.handle, product.description, product.a, product.b, product.d, product.d, product.preference, 8, results,
+                                          &count));
+    };
+    ask();
+    CHECK_EQUAL(count, 1);
+    product.prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, std::uint64_t{1} << 20);
+    ask();
+    CHECK_EQUAL(count, 2);
+    const Buffer<float> none(1);
+    LT(product.run(&results[1].algo, 0, none, 0));
+    CHECK_EQUAL(product.z.read()[0], 4.0f);
+}
+
 TEST(a_bias_is_added_to_each_column) {
     const Gpu gpu;
     const Product product;
