@@ -18,10 +18,10 @@
 //  15                tensor cores
 //  16                the kernels
 //
-// Compiled with --std=c++17 --device-as-default-execution-space and one of
+// Compiled with --std=c++17, by NVRTC with --device-as-default-execution-space too, which it wants for the closures in kernels, and one of
 //   -DREAL=float|double|bf16|half                               sections 3 to 12
 //   -DREAL=float|bf16|half -DHEAD_DIM=n                         attention of heads of n dimensions, 1 to 256
-//   -DREAL=bf16|half -DHEAD_DIM=n -DTENSOR_CORES                the same on tensor cores: n a multiple of 16 up to 128
+//   -DREAL=bf16|half -DHEAD_DIM=n -DTENSOR_CORES                the same on tensor cores: n a multiple of 16 up to 128, or of 32 up to 256
 //
 // Operands. A matrix is an address and the elements from one row to the next (y, ldy), at least its columns; a vector is an address. Weights and
 // activations are real, which is REAL; gradients of parameters, angles and statistics are acc, which is double for double and float otherwise. Extents
@@ -38,70 +38,70 @@
 // Names for what C++ cannot say. A double of the GPU brings its own functions of these names.
 
 #if defined(__CUDA_ARCH__)
-inline float cvt_f32_f16(unsigned short bits) {
+__device__ inline float cvt_f32_f16(unsigned short bits) {
     float x;
     asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(bits));
     return x;
 }
-inline unsigned short cvt_rn_f16_f32(float x) {
+__device__ inline unsigned short cvt_rn_f16_f32(float x) {
     unsigned short bits;
     asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(x));
     return bits;
 }
-inline float cvt_f32_bf16(unsigned short bits) { return __uint_as_float((unsigned)bits << 16); }
-inline unsigned short cvt_rn_bf16_f32(float x) {
+__device__ inline float cvt_f32_bf16(unsigned short bits) { return __uint_as_float((unsigned)bits << 16); }
+__device__ inline unsigned short cvt_rn_bf16_f32(float x) {
     unsigned short bits;
     asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(bits) : "f"(x));
     return bits;
 }
-inline unsigned cvt_rn_bf16x2_f32(float low, float high) {
+__device__ inline unsigned cvt_rn_bf16x2_f32(float low, float high) {
     unsigned bits;
     asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(bits) : "f"(high), "f"(low));
     return bits;
 }
-inline unsigned cvt_rn_f16x2_f32(float low, float high) {
+__device__ inline unsigned cvt_rn_f16x2_f32(float low, float high) {
     unsigned bits;
     asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(bits) : "f"(high), "f"(low));
     return bits;
 }
-inline unsigned shared_address(const void* p) { return (unsigned)__cvta_generic_to_shared(p); }
+__device__ inline unsigned shared_address(const void* p) { return (unsigned)__cvta_generic_to_shared(p); }
 // d = a b + c with a (16,16), b (16,8)
-inline void mma_m16n8k16_bf16(float* d, const unsigned* a, const unsigned* b, const float* c) {
+__device__ inline void mma_m16n8k16_bf16(float* d, const unsigned* a, const unsigned* b, const float* c) {
     asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%10,%11,%12,%13};"
         : "=f"(d[0]), "=f"(d[1]), "=f"(d[2]), "=f"(d[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "f"(c[0]), "f"(c[1]), "f"(c[2]), "f"(c[3]));
 }
-inline void mma_m16n8k16_f16(float* d, const unsigned* a, const unsigned* b, const float* c) {
+__device__ inline void mma_m16n8k16_f16(float* d, const unsigned* a, const unsigned* b, const float* c) {
     asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%10,%11,%12,%13};"
         : "=f"(d[0]), "=f"(d[1]), "=f"(d[2]), "=f"(d[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "f"(c[0]), "f"(c[1]), "f"(c[2]), "f"(c[3]));
 }
 // Four matrices of 8 x 8 elements of 16 bits; lane 8 i + r names row r of matrix i.
-inline void ldmatrix_x4(unsigned* registers, const void* row) {
+__device__ inline void ldmatrix_x4(unsigned* registers, const void* row) {
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
                  : "=r"(registers[0]), "=r"(registers[1]), "=r"(registers[2]), "=r"(registers[3])
                  : "r"(shared_address(row))
                  : "memory");
 }
-inline void ldmatrix_x4_trans(unsigned* registers, const void* row) {
+__device__ inline void ldmatrix_x4_trans(unsigned* registers, const void* row) {
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
                  : "=r"(registers[0]), "=r"(registers[1]), "=r"(registers[2]), "=r"(registers[3])
                  : "r"(shared_address(row))
                  : "memory");
 }
 // Copies 16 bytes, of which only the first `copied` are read; the others become zero.
-inline void cp_async_16(void* shared, const void* global, unsigned copied) {
+__device__ inline void cp_async_16(void* shared, const void* global, unsigned copied) {
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(shared)), "l"(global), "r"(copied) : "memory");
 }
-inline void cp_async_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+__device__ inline void cp_async_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 // Until at most `pending` groups of this thread are under way.
-template <unsigned pending> void cp_async_wait() { asm volatile("cp.async.wait_group %0;" ::"n"(pending) : "memory"); }
+template <unsigned pending> __device__ void cp_async_wait() { asm volatile("cp.async.wait_group %0;" ::"n"(pending) : "memory"); }
 #endif
 
 // == 1. numbers ========================================================================================
 
 // x in binary32, its last bit set wherever bits were lost: rounding that to 16 bits is rounding x once, which rounding to nearest twice is not.
-inline float round_to_odd(double x) {
+__device__ inline float round_to_odd(double x) {
     const float nearest = (float)x;
     if ((double)nearest == x || x != x)
         return nearest;
@@ -112,17 +112,17 @@ inline float round_to_odd(double x) {
 struct bf16 {
     unsigned short bits;
     bf16() = default;
-    explicit bf16(float x) : bits(cvt_rn_bf16_f32(x)) {}
-    explicit bf16(double x) : bf16(round_to_odd(x)) {}
-    operator float() const { return cvt_f32_bf16(bits); }
+    __device__ explicit bf16(float x) : bits(cvt_rn_bf16_f32(x)) {}
+    __device__ explicit bf16(double x) : bf16(round_to_odd(x)) {}
+    __device__ operator float() const { return cvt_f32_bf16(bits); }
 };
 
 struct half {
     unsigned short bits;
     half() = default;
-    explicit half(float x) : bits(cvt_rn_f16_f32(x)) {}
-    explicit half(double x) : half(round_to_odd(x)) {}
-    operator float() const { return cvt_f32_f16(bits); }
+    __device__ explicit half(float x) : bits(cvt_rn_f16_f32(x)) {}
+    __device__ explicit half(double x) : half(round_to_odd(x)) {}
+    __device__ operator float() const { return cvt_f32_f16(bits); }
 };
 
 template <class T> struct Arithmetic { typedef float type; };
@@ -130,7 +130,7 @@ template <> struct Arithmetic<double> { typedef double type; };
 typedef REAL real;
 typedef Arithmetic<real>::type acc;
 
-inline acc infinity() { return (acc)__uint_as_float(0x7f800000); }
+__device__ inline acc infinity() { return (acc)__uint_as_float(0x7f800000); }
 
 // The lowest finite number of binary32: a running maximum starts there, because two infinities would make NaN.
 constexpr acc lowest = (acc)-3.402823466e+38f;
@@ -152,9 +152,9 @@ template <int width> struct Place {
 
 template <int width> struct Width { static constexpr int n = width; };
 
-template <int n = pack, class T> bool aligned(const T* x, int ldx = 0) { return ((size_t)x | ldx * sizeof(T)) % alignof(Pack<n, T>) == 0; }
+template <int n = pack, class T> __device__ bool aligned(const T* x, int ldx = 0) { return ((size_t)x | ldx * sizeof(T)) % alignof(Pack<n, T>) == 0; }
 
-template <class To, int n, class From> Pack<n, To> convert(Pack<n, From> x) {
+template <class To, int n, class From> __device__ Pack<n, To> convert(Pack<n, From> x) {
     Pack<n, To> y;
 #pragma unroll
     for (int i = 0; i < n; i++)
@@ -162,7 +162,7 @@ template <class To, int n, class From> Pack<n, To> convert(Pack<n, From> x) {
     return y;
 }
 
-template <int n, class T> Pack<n, T> filled(T value) {
+template <int n, class T> __device__ Pack<n, T> filled(T value) {
     Pack<n, T> x;
 #pragma unroll
     for (int i = 0; i < n; i++)
@@ -171,7 +171,7 @@ template <int n, class T> Pack<n, T> filled(T value) {
 }
 
 // Elements as they are stored; `fill` behind the end of the row.
-template <int n, class T> Pack<n, T> read(const T* x, int ldx, Place<n> at, T fill) {
+template <int n, class T> __device__ Pack<n, T> read(const T* x, int ldx, Place<n> at, T fill) {
     x += (size_t)at.row * ldx + at.column;
     if (at.count == n)
         return *(const Pack<n, T>*)x;
@@ -183,7 +183,7 @@ template <int n, class T> Pack<n, T> read(const T* x, int ldx, Place<n> at, T fi
     return values;
 }
 
-template <int n, class T> void write(T* y, int ldy, Place<n> at, Pack<n, T> values) {
+template <int n, class T> __device__ void write(T* y, int ldy, Place<n> at, Pack<n, T> values) {
     y += (size_t)at.row * ldy + at.column;
     if (at.count == n)
         *(Pack<n, T>*)y = values;
@@ -194,24 +194,24 @@ template <int n, class T> void write(T* y, int ldy, Place<n> at, Pack<n, T> valu
                 y[i] = values.at[i];
 }
 
-template <int n, class T> Pack<n> load(const T* x, int ldx, Place<n> at, acc fill = 0) { return convert<acc>(read(x, ldx, at, T(fill))); }
+template <int n, class T> __device__ Pack<n> load(const T* x, int ldx, Place<n> at, acc fill = 0) { return convert<acc>(read(x, ldx, at, T(fill))); }
 
-template <int n, class T> void store(T* y, int ldy, Place<n> at, Pack<n> values) { write(y, ldy, at, convert<T>(values)); }
+template <int n, class T> __device__ void store(T* y, int ldy, Place<n> at, Pack<n> values) { write(y, ldy, at, convert<T>(values)); }
 
 // Of a vector: the elements in the place's columns; `otherwise` where there is no vector.
-template <int n, class T> Pack<n> load_vector(const T* x, Place<n> at, acc otherwise) {
+template <int n, class T> __device__ Pack<n> load_vector(const T* x, Place<n> at, acc otherwise) {
     return x == nullptr ? filled<n>(otherwise) : load(x, 0, Place<n>{0, at.column, at.count});
 }
 
 // f, element by element.
-template <class F, int n, class... More> Pack<n> map(F f, Pack<n> x, More... more) {
+template <class F, int n, class... More> __device__ Pack<n> map(F f, Pack<n> x, More... more) {
 #pragma unroll
     for (int i = 0; i < n; i++)
         x.at[i] = f(x.at[i], more.at[i]...);
     return x;
 }
 
-template <int n, class T> T sum(Pack<n, T> x) {
+template <int n, class T> __device__ T sum(Pack<n, T> x) {
     T total = x.at[0];
 #pragma unroll
     for (int i = 1; i < n; i++)
@@ -220,7 +220,7 @@ template <int n, class T> T sum(Pack<n, T> x) {
 }
 
 // body(place) for every pack of a matrix; the threads of the grid take them in turn.
-template <int n, class Body> void each_pack(int rows, int columns, Body body) {
+template <int n, class Body> __device__ void each_pack(int rows, int columns, Body body) {
     const int packs = (columns + n - 1) / n;
     const long long first = (long long)blockIdx.x * blockDim.x + threadIdx.x, stride = (long long)gridDim.x * blockDim.x;
     const long long row_stride = stride / packs;
@@ -235,7 +235,7 @@ template <int n, class Body> void each_pack(int rows, int columns, Body body) {
     }
 }
 
-template <class Body> void each(bool whole, int rows, int columns, Body body) {
+template <class Body> __device__ void each(bool whole, int rows, int columns, Body body) {
     if (whole)
         each_pack<pack>(rows, columns, body);
     else
@@ -243,7 +243,7 @@ template <class Body> void each(bool whole, int rows, int columns, Body body) {
 }
 
 // body(width) with the width of the packs; for kernels that go over rows more than once.
-template <class Body> void by_width(bool whole, Body body) {
+template <class Body> __device__ void by_width(bool whole, Body body) {
     if (whole)
         body(Width<pack>());
     else
@@ -251,33 +251,33 @@ template <class Body> void by_width(bool whole, Body body) {
 }
 
 // body(place) for every pack of a row; the threads of the block take them in turn.
-template <int n, class Body> void each_in_row(Width<n>, int row, int columns, Body body) {
+template <int n, class Body> __device__ void each_in_row(Width<n>, int row, int columns, Body body) {
     for (int column = threadIdx.x * n; column < columns; column += blockDim.x * n)
         body(Place<n>{row, column, min(n, columns - column)});
 }
 
 struct Multiply {
-    template <class T> T operator()(T a, T b) const { return a * b; }
+    template <class T> __device__ T operator()(T a, T b) const { return a * b; }
 };
 struct Add {
-    template <class T> T operator()(T a, T b) const { return a + b; }
+    template <class T> __device__ T operator()(T a, T b) const { return a + b; }
 };
 struct Larger {
-    template <class T> T operator()(T a, T b) const { return max(a, b); }
+    template <class T> __device__ T operator()(T a, T b) const { return max(a, b); }
 };
 struct Smaller {
-    template <class T> T operator()(T a, T b) const { return min(a, b); }
+    template <class T> __device__ T operator()(T a, T b) const { return min(a, b); }
 };
 
 // f over the values of so many neighbouring lanes of a warp; all get the same bits, because f commutes.
-template <class T, class F> T warp_reduce(T x, F f, int lanes = 32) {
+template <class T, class F> __device__ T warp_reduce(T x, F f, int lanes = 32) {
     for (int distance = lanes / 2; distance > 0; distance /= 2)
         x = f(x, __shfl_xor_sync(0xffffffff, x, distance));
     return x;
 }
 
 // f over the values of a block's threads, whole warps; every thread gets it.
-template <class T, class F> T block_reduce(T x, F f) {
+template <class T, class F> __device__ T block_reduce(T x, F f) {
     __shared__ T warps[max_warps];
     x = warp_reduce(x, f);
     __syncthreads();  // what was reduced before has been read
@@ -290,7 +290,7 @@ template <class T, class F> T block_reduce(T x, F f) {
     return x;
 }
 
-template <class T> T block_sum(T x) { return block_reduce(x, Add()); }
+template <class T> __device__ T block_sum(T x) { return block_reduce(x, Add()); }
 
 #ifndef HEAD_DIM
 
@@ -298,7 +298,7 @@ template <class T> T block_sum(T x) { return block_reduce(x, Add()); }
 
 // y = x, rounded once, to nearest even. In the module of y's type, one kernel for each type of x. Nothing happens to elements of one type, so
 // that integers may pass for floats of their size.
-template <class T> void copy(real* y, int ldy, const T* x, int ldx, int rows, int columns) {
+template <class T> __device__ void copy(real* y, int ldy, const T* x, int ldx, int rows, int columns) {
     each(aligned(y, ldy) && aligned(x, ldx), rows, columns, [=](auto at) { write(y, ldy, at, convert<real>(read(x, ldx, at, T(0.0f)))); });
 }
 // launch: elements(rows, columns)
@@ -338,7 +338,7 @@ extern "C" __global__ void __launch_bounds__(256) zero_forward(real* y, int ldy,
 }
 
 // splitmix64 (Steele et al. 2014) of a counter.
-inline unsigned long long splitmix64(unsigned long long counter) {
+__device__ inline unsigned long long splitmix64(unsigned long long counter) {
     unsigned long long z = (counter + 1) * 0x9E3779B97F4A7C15ull;
     z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
     z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
@@ -436,7 +436,7 @@ extern "C" __global__ void __launch_bounds__(256) zero_masked_update(real* y, in
 }
 
 // Philox4x32-10 (Salmon et al. 2011): four words of 32 bits from a counter and a key.
-inline uint4 philox(unsigned long long counter, unsigned long long key) {
+__device__ inline uint4 philox(unsigned long long counter, unsigned long long key) {
     unsigned x0 = (unsigned)counter, x1 = (unsigned)(counter >> 32), x2 = 0, x3 = 0, key0 = (unsigned)key, key1 = (unsigned)(key >> 32);
 #pragma unroll
     for (int round = 0; round < 10; round++) {
@@ -451,9 +451,8 @@ inline uint4 philox(unsigned long long counter, unsigned long long key) {
 // y = scale x where word i of the key's stream is not below `dropped`, and 0 elsewhere; i counts the elements row by row, from those of the rows in
 // front of first_row on, and word i is word i % 4 of counter i / 4. y may be x.
 // launch: elements(rows, columns)
-extern "C" __global__ void __launch_bounds__(256)
-    dropout_forward(real* y, int ldy, const real* x, int ldx, int rows, int columns, unsigned dropped, acc scale, unsigned long long key,
-                    unsigned long long first_row) {
+extern "C" __global__ void __launch_bounds__(256) dropout_forward(real* y, int ldy, const real* x, int ldx, int rows, int columns, unsigned dropped,
+                                                                  acc scale, unsigned long long key, unsigned long long first_row) {
     each(aligned(y, ldy) && aligned(x, ldx), rows, columns, [=](auto at) {
         constexpr int n = at.n, draws = (n + 6) / 4;  // a pack may start at the last word of a counter
         const unsigned long long first = (first_row + at.row) * columns + at.column;
@@ -478,12 +477,12 @@ extern "C" __global__ void __launch_bounds__(256)
 // In two steps, so that rows are summed by many blocks: parts[p] (columns) are the sums of the rows of part p, then the parts are added in order.
 
 // The sums of a tile of columns by each warp.
-inline double* column_scratch(int warp) {
+__device__ inline double* column_scratch(int warp) {
     __shared__ double sums[max_warps][32 * pack];
     return sums[warp];
 }
 
-template <int n, class Value> void column_parts(Width<n>, double* parts, int rows, int columns, Value value) {
+template <int n, class Value> __device__ void column_parts(Width<n>, double* parts, int rows, int columns, Value value) {
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, part_rows = (rows + gridDim.y - 1) / gridDim.y;
     const int first = blockIdx.y * part_rows, end = min(rows, first + part_rows);
     for (int tile = blockIdx.x * 32 * n; tile < columns; tile += gridDim.x * 32 * n) {
@@ -511,7 +510,7 @@ template <int n, class Value> void column_parts(Width<n>, double* parts, int row
     }
 }
 
-inline double sum_parts(const double* parts, int count, int columns, int column) {
+__device__ inline double sum_parts(const double* parts, int count, int columns, int column) {
     double total = parts[column];
     for (int p = 1; p < count; p++)
         total += parts[(size_t)p * columns + column];
@@ -537,7 +536,7 @@ struct Moments {
     acc mean, scale;
 };
 
-template <bool centred, int n> Moments moments_of_row(Width<n> packs, const real* x, int ldx, int row, int columns, acc width, acc eps) {
+template <bool centred, int n> __device__ Moments moments_of_row(Width<n> packs, const real* x, int ldx, int row, int columns, acc width, acc eps) {
     acc mean = 0, squares = 0;
     if (centred) {
         each_in_row(packs, row, columns, [&](auto at) { mean += sum(load(x, ldx, at)); });
@@ -548,7 +547,8 @@ template <bool centred, int n> Moments moments_of_row(Width<n> packs, const real
 }
 
 template <bool centred>
-void norm_forward(real* y, int ldy, const real* x, int ldx, const real* gain, const real* bias, int rows, int columns, acc width, acc eps) {
+__device__ void norm_forward(real* y, int ldy, const real* x, int ldx, const real* gain, const real* bias, int rows, int columns, acc width,
+                             acc eps) {
     by_width(aligned(y, ldy) && aligned(x, ldx) && aligned(gain) && aligned(bias), [=](auto packs) {
         for (int row = blockIdx.x; row < rows; row += gridDim.x) {
             const Moments m = moments_of_row<centred>(packs, x, ldx, row, columns, width, eps);
@@ -576,8 +576,8 @@ extern "C" __global__ void __launch_bounds__(256)
 
 // With c = x - mean and u = dy gain: dx += scale (u - mean(u) - c scale^2 sum(u c) / width), in an RMSNorm without mean(u).
 template <bool centred>
-void norm_backward(real* dx, int lddx, acc* moments, const real* dy, int lddy, const real* x, int ldx, const real* gain, int rows, int columns,
-                   acc width, acc eps) {
+__device__ void norm_backward(real* dx, int lddx, acc* moments, const real* dy, int lddy, const real* x, int ldx, const real* gain, int rows,
+                              int columns, acc width, acc eps) {
     by_width(aligned(dx, lddx) && aligned(dy, lddy) && aligned(x, ldx) && aligned(gain), [=](auto packs) {
         for (int row = blockIdx.x; row < rows; row += gridDim.x) {
             const Moments m = moments_of_row<centred>(packs, x, ldx, row, columns, width, eps);
@@ -704,21 +704,21 @@ struct Slope {
 };
 
 // s(x) = 1 / (1 + exp(-x)) and s' = s (1 - s), from exp(-|x|): nothing overflows, and 1 - s does not cancel.
-inline Slope sigmoid(acc x) {
+__device__ inline Slope sigmoid(acc x) {
     const acc e = exp(-fabs(x)), larger = 1 / (1 + e), smaller = e * larger;
     return {x < 0 ? smaller : larger, smaller * larger};
 }
 
 // max(x, 0); the slope at 0 is 0
 struct Relu {
-    static acc value(acc x) { return x < 0 ? 0 : x; }
-    static Slope slope(acc x) { return {value(x), acc(x > 0)}; }
+    __device__ static acc value(acc x) { return x < 0 ? 0 : x; }
+    __device__ static Slope slope(acc x) { return {value(x), acc(x > 0)}; }
 };
 
 // x sigmoid(x)
 struct Silu {
-    static acc value(acc x) { return x / (1 + exp(-x)); }
-    static Slope slope(acc x) {
+    __device__ static acc value(acc x) { return x / (1 + exp(-x)); }
+    __device__ static Slope slope(acc x) {
         const Slope s = sigmoid(x);
         return {x * s.value, s.value + x * s.slope};
     }
@@ -726,9 +726,9 @@ struct Silu {
 
 // x Phi(x)
 struct Gelu {
-    static acc cumulative(acc x) { return acc(0.5) * (1 + erf(x * acc(0.70710678118654752440))); }
-    static acc value(acc x) { return x * cumulative(x); }
-    static Slope slope(acc x) {
+    __device__ static acc cumulative(acc x) { return acc(0.5) * (1 + erf(x * acc(0.70710678118654752440))); }
+    __device__ static acc value(acc x) { return x * cumulative(x); }
+    __device__ static Slope slope(acc x) {
         const acc below = cumulative(x);
         return {x * below, below + x * acc(0.39894228040143267794) * exp(acc(-0.5) * x * x)};
     }
@@ -737,15 +737,15 @@ struct Gelu {
 // 0.5 x (1 + tanh u) = x sigmoid(2 u) with u = sqrt(2/pi) (x + 0.044715 x^3)
 struct GeluTanh {
     static constexpr acc linear = acc(2 * 0.79788456080286535588), cubic = acc(2 * 0.79788456080286535588 * 0.044715);
-    static acc value(acc x) { return x / (1 + exp(-x * (linear + cubic * x * x))); }
-    static Slope slope(acc x) {
+    __device__ static acc value(acc x) { return x / (1 + exp(-x * (linear + cubic * x * x))); }
+    __device__ static Slope slope(acc x) {
         const Slope s = sigmoid(x * (linear + cubic * x * x));
         return {x * s.value, s.value + x * s.slope * (linear + 3 * cubic * x * x)};
     }
 };
 
 // body(f) with a value of IBackend's enum Activation.
-template <class Body> void by_activation(int activation, Body body) {
+template <class Body> __device__ void by_activation(int activation, Body body) {
     switch (activation) {
     case 0:
         return body(Relu());
@@ -815,7 +815,7 @@ struct LogSum {
     acc largest;
     double sum;
 };
-template <int n> LogSum log_sum(Width<n> packs, const real* x, int ldx, int row, int columns) {
+template <int n> __device__ LogSum log_sum(Width<n> packs, const real* x, int ldx, int row, int columns) {
     acc largest = lowest;
     double total = 0;
     each_in_row(packs, row, columns, [&](auto at) {
@@ -890,31 +890,31 @@ extern "C" __global__ void __launch_bounds__(256)
 
 struct Magnitude {
     static constexpr bool uses_g = false, uses_h = false;
-    static double of(double w, double, double) { return fabs(w); }
+    __device__ static double of(double w, double, double) { return fabs(w); }
 };
 struct Square {
     static constexpr bool uses_g = false, uses_h = false;
-    static double of(double w, double, double) { return w * w; }
+    __device__ static double of(double w, double, double) { return w * w; }
 };
 struct FirstOrder {
     static constexpr bool uses_g = true, uses_h = false;
-    static double of(double w, double g, double) { return fabs(w * g); }
+    __device__ static double of(double w, double g, double) { return fabs(w * g); }
 };
 struct Signed {
     static constexpr bool uses_g = true, uses_h = false;
-    static double of(double w, double g, double) { return w * g; }
+    __device__ static double of(double w, double g, double) { return w * g; }
 };
 struct SecondOrder {
     static constexpr bool uses_g = false, uses_h = true;
-    static double of(double w, double, double h) { return fabs(w * w * h); }
+    __device__ static double of(double w, double, double h) { return fabs(w * w * h); }
 };
 struct Mixed {
     static constexpr bool uses_g = true, uses_h = true;
-    static double of(double w, double g, double h) { return fabs(w * (g - 0.5 * w * h)); }
+    __device__ static double of(double w, double g, double h) { return fabs(w * (g - 0.5 * w * h)); }
 };
 
 // body(f) with a value of IBackend's enum Saliency.
-template <class Body> void by_saliency(int saliency, Body body) {
+template <class Body> __device__ void by_saliency(int saliency, Body body) {
     switch (saliency) {
     case 0:
         return body(Magnitude());
@@ -940,8 +940,8 @@ template <class F> struct Salient {
     const acc* h;
     int ldh;
 
-    bool whole() const { return aligned(w, ldw) && (!F::uses_g || aligned(g, ldg)) && (!F::uses_h || aligned(h, ldh)); }
-    template <int n> Pack<n, double> operator()(Place<n> at) const {
+    __device__ bool whole() const { return aligned(w, ldw) && (!F::uses_g || aligned(g, ldg)) && (!F::uses_h || aligned(h, ldh)); }
+    template <int n> __device__ Pack<n, double> operator()(Place<n> at) const {
         const Pack<n> weight = load(w, ldw, at), gradient = F::uses_g ? load(g, ldg, at) : weight, square = F::uses_h ? load(h, ldh, at) : weight;
         Pack<n, double> counts;
 #pragma unroll
@@ -1083,16 +1083,21 @@ extern "C" __global__ void __launch_bounds__(256) gram_update(double* h, int ldh
 
 static_assert(sizeof(acc) == 4, "attention computes in binary32");
 
-constexpr int tile = 64;
+#ifdef TENSOR_CORES
+constexpr int head_parts = HEAD_DIM > 128 ? 2 : 1;  // of a head's dimensions, each summed by warps of its own
+#else
+constexpr int head_parts = 1;
+#endif
+constexpr int tile = 64 / head_parts;               // rows of a block
 
 // The rows of one head in one sequence.
 template <class T> struct Side {
     T* x;
     int ldx;
 
-    Side(T* x, int ldx) : x(x), ldx(ldx) {}
-    Side(T* matrix, int ldx, int batch, int length, int head) : x(matrix + (size_t)batch * length * ldx + head * HEAD_DIM), ldx(ldx) {}
-    T* row(int n) const { return x + (size_t)n * ldx; }
+    __device__ Side(T* x, int ldx) : x(x), ldx(ldx) {}
+    __device__ Side(T* matrix, int ldx, int batch, int length, int head) : x(matrix + (size_t)batch * length * ldx + head * HEAD_DIM), ldx(ldx) {}
+    __device__ T* row(int n) const { return x + (size_t)n * ldx; }
 };
 
 // Up to `tile` of them. Rows behind the last and hidden ones read as zeros.
@@ -1101,9 +1106,9 @@ struct Tile {
     int ldx, count;
     const int* mask;
 
-    bool has(int row) const { return row < count && (mask == nullptr || mask[row] != 0); }
+    __device__ bool has(int row) const { return row < count && (mask == nullptr || mask[row] != 0); }
     // Four dimensions from d on, a multiple of 4.
-    Pack<4> at(int row, int d) const {
+    __device__ Pack<4> at(int row, int d) const {
         if (!has(row) || d >= HEAD_DIM)
             return filled<4>(acc(0));
         const real* from = x + (size_t)row * ldx + d;
@@ -1123,32 +1128,32 @@ struct View {
     int queries, begin, keys;  // of the keys those from begin on
     int advance;               // 1 where the queries are the last positions, 0 where they are heads at the last one
 
-    View(const int* mask, int ldm, const int* first, int ldf, int queries, int keys, int batch, int begin = 0, int advance = 1)
+    __device__ View(const int* mask, int ldm, const int* first, int ldf, int queries, int keys, int batch, int begin = 0, int advance = 1)
         : mask(mask == nullptr ? nullptr : mask + (size_t)batch * ldm), first(first == nullptr ? nullptr : first + (size_t)batch * ldf),
           queries(queries), begin(begin), keys(keys), advance(advance) {}
 
-    int first_key(int query) const { return first == nullptr || query >= queries ? begin : first[advance * query]; }
-    int last_key(int query) const { return keys - 1 - advance * (queries - 1 - query); }
-    bool sees(int query, int first_key, int key) const {
+    __device__ int first_key(int query) const { return first == nullptr || query >= queries ? begin : first[advance * query]; }
+    __device__ int last_key(int query) const { return keys - 1 - advance * (queries - 1 - query); }
+    __device__ bool sees(int query, int first_key, int key) const {
         return query < queries && key >= first_key && key <= last_key(query) && (mask == nullptr || mask[key] != 0);
     }
 
     // Where the keys that a tile of queries sees begin, rounded down to whole tiles, and end. A whole warp asks.
-    int first_tile(int from) const {
+    __device__ int first_tile(int from) const {
         int least = keys;
         for (int query = from + threadIdx.x % 32; query < min(from + tile, queries); query += 32)
             least = min(least, first_key(query));
         return max(begin, warp_reduce(least, Smaller()) / tile * tile);
     }
-    int end_key(int from) const { return last_key(min(from + tile, queries) - 1) + 1; }
+    __device__ int end_key(int from) const { return last_key(min(from + tile, queries) - 1) + 1; }
 
     // Whether any of `count` queries sees something of a tile of keys before them. The whole block asks.
-    bool meets(int query, int count, int key) const {
+    __device__ bool meets(int query, int count, int key) const {
         return first == nullptr || __syncthreads_or(threadIdx.x < count && query + threadIdx.x < queries && first[query + threadIdx.x] < key + tile);
     }
 
-    Tile query_tile(Side<const real> side, int from) const { return {side.row(from), side.ldx, min(tile, queries - from), nullptr}; }
-    Tile key_tile(Side<const real> side, int from) const {
+    __device__ Tile query_tile(Side<const real> side, int from) const { return {side.row(from), side.ldx, min(tile, queries - from), nullptr}; }
+    __device__ Tile key_tile(Side<const real> side, int from) const {
         return {side.row(from), side.ldx, min(tile, keys - from), mask == nullptr ? nullptr : mask + from};
     }
 };
@@ -1190,7 +1195,7 @@ struct Operands {
     int ldf, keys, heads, kv_heads;
     acc scale;
 
-    Backward head(int batch, int head) const {
+    __device__ Backward head(int batch, int head) const {
         const int group = heads / kv_heads;
         const size_t row = (size_t)batch * heads + head;
         return {{mask, ldm, first, ldf, keys, keys, batch},
@@ -1226,7 +1231,7 @@ struct Workspace {
 };
 
 // scores = own other^T
-inline void multiply(Scores& scores, Workspace& work, Tile own, Tile other) {
+__device__ inline void multiply(Scores& scores, Workspace& work, Tile own, Tile other) {
     const int ty = threadIdx.x / 16, tx = threadIdx.x % 16;
 #pragma unroll
     for (int i = 0; i < 16; i++)
@@ -1253,7 +1258,7 @@ inline void multiply(Scores& scores, Workspace& work, Tile own, Tile other) {
 }
 
 // weights = scores^T, for `accumulate`; the weights before have been used
-inline void keep(Workspace& work, const Scores& scores) {
+__device__ inline void keep(Workspace& work, const Scores& scores) {
     const int ty = threadIdx.x / 16, tx = threadIdx.x % 16;
 #pragma unroll
     for (int j = 0; j < 4; j++)
@@ -1261,7 +1266,7 @@ inline void keep(Workspace& work, const Scores& scores) {
 }
 
 // sums += weights^T other
-inline void accumulate(Sums& sums, Workspace& work, Tile other) {
+__device__ inline void accumulate(Sums& sums, Workspace& work, Tile other) {
     const int ty = threadIdx.x / 16, tx = threadIdx.x % 16;
 #pragma unroll
     for (int c = 0; c < chunks; c++) {
@@ -1284,7 +1289,7 @@ inline void accumulate(Sums& sums, Workspace& work, Tile other) {
 }
 
 // y = factor sums, row by row
-inline void store(Side<real> y, int from, int rows, const Sums& sums, const acc (&factor)[4]) {
+__device__ inline void store(Side<real> y, int from, int rows, const Sums& sums, const acc (&factor)[4]) {
     const int ty = threadIdx.x / 16, tx = threadIdx.x % 16;
 #pragma unroll
     for (int i = 0; i < 4; i++)
@@ -1296,7 +1301,7 @@ inline void store(Side<real> y, int from, int rows, const Sums& sums, const acc 
         }
 }
 
-inline void attend(const Forward& f, int from) {
+__device__ inline void attend(const Forward& f, int from) {
     __shared__ Workspace work;
     const int ty = threadIdx.x / 16, tx = threadIdx.x % 16;
     Sums sums = {};
@@ -1341,7 +1346,7 @@ inline void attend(const Forward& f, int from) {
 }
 
 // q k^T becomes p, and dy v^T becomes ds.
-template <bool own_are_queries> void differentiate(Scores& p, Scores& ds, const Backward& b, int own, int other) {
+template <bool own_are_queries> __device__ void differentiate(Scores& p, Scores& ds, const Backward& b, int own, int other) {
     const int ty = threadIdx.x / 16, tx = threadIdx.x % 16, first_query = own_are_queries ? own + 4 * ty : other + 4 * tx;
     acc log_sum_exp[4], delta[4];
     int first_key[4];
@@ -1361,7 +1366,7 @@ template <bool own_are_queries> void differentiate(Scores& p, Scores& ds, const 
 }
 
 // dk and dv of a tile of keys.
-inline void gradient_of_keys(Side<real> dk, Side<real> dv, const Operands& operands, int batch, int kv_head, int key) {
+__device__ inline void gradient_of_keys(Side<real> dk, Side<real> dv, const Operands& operands, int batch, int kv_head, int key) {
     __shared__ Workspace work;
     const int group = operands.heads / operands.kv_heads;
     const acc scale = operands.scale;
@@ -1387,7 +1392,7 @@ inline void gradient_of_keys(Side<real> dk, Side<real> dv, const Operands& opera
 }
 
 // dq of a tile of queries.
-inline void gradient_of_queries(Side<real> dq, const Backward& b, int query) {
+__device__ inline void gradient_of_queries(Side<real> dq, const Backward& b, int query) {
     __shared__ Workspace work;
     Sums sums = {};
     for (int key = b.view.first_tile(query); key < b.view.end_key(query); key += tile) {
@@ -1406,8 +1411,10 @@ inline void gradient_of_queries(Side<real> dq, const Backward& b, int query) {
 // == 15. attention on tensor cores =====================================================================
 // 16-bit types, head sizes that are multiples of 16 up to 128. 4 warps, each with 16 of the block's own rows. A product takes 16 dimensions at a time:
 // mma of (16,16) by (16,8). Lane 4 g + t has rows g and g + 8, and of every 8 columns two from 2 t on.
+// The sums of larger heads, multiples of 32 up to 256, do not fit the registers of one warp: two warps have the same 16 rows, both score them, and each
+// sums one half of the dimensions. With half of the rows, what a block shares fits the 48 KB of every device.
 
-static_assert(sizeof(real) == 2 && HEAD_DIM % 16 == 0 && HEAD_DIM <= 128, "no tensor cores for this type and head size");
+static_assert(sizeof(real) == 2 && HEAD_DIM % (16 * head_parts) == 0 && HEAD_DIM <= 256, "no tensor cores for this type and head size");
 
 constexpr int attention_threads = 128;
 constexpr int head_chunks = HEAD_DIM / 8;      // 16 bytes each
@@ -1418,28 +1425,32 @@ constexpr acc log2_e = 1.4426950408889634f;
 template <class T> constexpr bool is_bf16 = false;
 template <> constexpr bool is_bf16<bf16> = true;
 
-// Where a lane is: its own rows, r = 0 or 1, and the other rows of element i of column block n.
-inline int own_row(int from, int r) { return from + threadIdx.x / 32 * 16 + threadIdx.x % 32 / 4 + 8 * r; }
-inline int other_row(int from, int n, int i) { return from + 8 * n + 2 * (threadIdx.x % 4) + i % 2; }
+constexpr int part_chunks = head_chunks / head_parts;
+
+// Where a lane is: its warp's rows and part of the dimensions, its own rows, r = 0 or 1, and the other rows of element i of column block n.
+__device__ inline int warp_row() { return threadIdx.x / 32 / head_parts * 16; }
+__device__ inline int head_part() { return threadIdx.x / 32 % head_parts; }
+__device__ inline int own_row(int from, int r) { return from + warp_row() + threadIdx.x % 32 / 4 + 8 * r; }
+__device__ inline int other_row(int from, int n, int i) { return from + 8 * n + 2 * (threadIdx.x % 4) + i % 2; }
 
 // d += a b
-inline void mma(acc (&d)[4], const unsigned (&a)[4], const unsigned* b) {
+__device__ inline void mma(acc (&d)[4], const unsigned (&a)[4], const unsigned* b) {
     if (is_bf16<real>)
         mma_m16n8k16_bf16(d, a, b, d);
     else
         mma_m16n8k16_f16(d, a, b, d);
 }
 
-inline unsigned pair(acc low, acc high) { return is_bf16<real> ? cvt_rn_bf16x2_f32(low, high) : cvt_rn_f16x2_f32(low, high); }
+__device__ inline unsigned pair(acc low, acc high) { return is_bf16<real> ? cvt_rn_bf16x2_f32(low, high) : cvt_rn_f16x2_f32(low, high); }
 
 // A tile in shared memory.
 template <int rows> struct SharedTile {
     alignas(16) real x[rows * row_elements];
 
-    real* at(int row, int chunk) { return x + row * row_elements + 8 * (swizzled ? chunk ^ row % 8 : chunk); }
+    __device__ real* at(int row, int chunk) { return x + row * row_elements + 8 * (swizzled ? chunk ^ row % 8 : chunk); }
 
     // Starts to copy; the tile is there after cp_async_wait and a barrier.
-    void fill(Tile from) {
+    __device__ void fill(Tile from) {
         const bool whole = aligned<8>(from.x, from.ldx);
         for (int i = threadIdx.x; i < rows * head_chunks; i += attention_threads) {
             const int row = i / head_chunks, chunk = i % head_chunks;
@@ -1455,25 +1466,25 @@ template <int rows> struct SharedTile {
     }
 
     // Rows row .. row + 15 of dimensions 16 k .. as the left factor of a product.
-    void left(unsigned (&a)[4], int row, int k) { ldmatrix_x4(a, at(row + threadIdx.x % 16, 2 * k + threadIdx.x % 32 / 16)); }
+    __device__ void left(unsigned (&a)[4], int row, int k) { ldmatrix_x4(a, at(row + threadIdx.x % 16, 2 * k + threadIdx.x % 32 / 16)); }
     // The same, transposed, as the right factor: two times 8 columns.
-    void right_transposed(unsigned (&b)[4], int row, int k) {
+    __device__ void right_transposed(unsigned (&b)[4], int row, int k) {
         const int lane = threadIdx.x % 32;
         ldmatrix_x4(b, at(row + lane / 16 * 8 + lane % 8, 2 * k + lane / 8 % 2));
     }
     // The same as it is, as the right factor.
-    void right(unsigned (&b)[4], int row, int k) { ldmatrix_x4_trans(b, at(row + threadIdx.x % 16, 2 * k + threadIdx.x % 32 / 16)); }
+    __device__ void right(unsigned (&b)[4], int row, int k) { ldmatrix_x4_trans(b, at(row + threadIdx.x % 16, 2 * k + threadIdx.x % 32 / 16)); }
 };
 
 template <int others> struct Scores {  // (16 own rows, other rows) of a warp
     acc at[others / 8][4];
 
     // = own other^T
-    Scores(SharedTile<tile>& own, SharedTile<others>& other) : at() {
+    __device__ Scores(SharedTile<tile>& own, SharedTile<others>& other) : at() {
 #pragma unroll
         for (int k = 0; k < HEAD_DIM / 16; k++) {
             unsigned a[4], b[4];
-            own.left(a, threadIdx.x / 32 * 16, k);
+            own.left(a, warp_row(), k);
 #pragma unroll
             for (int n = 0; n < others / 16; n++) {
                 other.right_transposed(b, 16 * n, k);
@@ -1484,19 +1495,19 @@ template <int others> struct Scores {  // (16 own rows, other rows) of a warp
     }
 };
 
-struct Sums {  // (16 own rows, dimensions) of a warp
-    acc at[head_chunks][4] = {};
+struct Sums {  // (16 own rows, a part of the dimensions) of a warp
+    acc at[part_chunks][4] = {};
 
     // += weights other
-    template <int others> void add(const Scores<others>& weights, SharedTile<others>& other) {
+    template <int others> __device__ void add(const Scores<others>& weights, SharedTile<others>& other) {
 #pragma unroll
         for (int k = 0; k < others / 16; k++) {
             const auto &w = weights.at[2 * k], &x = weights.at[2 * k + 1];
             const unsigned a[4] = {pair(w[0], w[1]), pair(w[2], w[3]), pair(x[0], x[1]), pair(x[2], x[3])};
             unsigned b[4];
 #pragma unroll
-            for (int d = 0; d < HEAD_DIM / 16; d++) {
-                other.right(b, 16 * k, d);
+            for (int d = 0; d < part_chunks / 2; d++) {
+                other.right(b, 16 * k, head_part() * part_chunks / 2 + d);
                 mma(at[2 * d], a, b);
                 mma(at[2 * d + 1], a, b + 2);
             }
@@ -1504,7 +1515,7 @@ struct Sums {  // (16 own rows, dimensions) of a warp
     }
 
     // y = factor sums, for rows g and g + 8
-    void store(Side<real> y, int from, int rows, acc factor0, acc factor1) const {
+    __device__ void store(Side<real> y, int from, int rows, acc factor0, acc factor1) const {
         const bool whole = aligned<2>(y.x, y.ldx);
 #pragma unroll
         for (int r = 0; r < 2; r++) {
@@ -1512,8 +1523,8 @@ struct Sums {  // (16 own rows, dimensions) of a warp
             const acc factor = r == 0 ? factor0 : factor1;
             if (row < rows)
 #pragma unroll
-                for (int c = 0; c < head_chunks; c++) {
-                    real* to = y.row(row) + 8 * c + 2 * (threadIdx.x % 4);
+                for (int c = 0; c < part_chunks; c++) {
+                    real* to = y.row(row) + 8 * (head_part() * part_chunks + c) + 2 * (threadIdx.x % 4);
                     const Pack<2, real> values = {real(factor * at[c][2 * r]), real(factor * at[c][2 * r + 1])};
                     if (whole)
                         *(Pack<2, real>*)to = values;
@@ -1524,7 +1535,7 @@ struct Sums {  // (16 own rows, dimensions) of a warp
     }
 };
 
-inline void attend(const Forward& f, int from) {
+__device__ inline void attend(const Forward& f, int from) {
     __shared__ SharedTile<tile> q, k, v;
     const int end = f.view.end_key(from);
     int key = f.view.first_tile(from);
@@ -1557,7 +1568,7 @@ inline void attend(const Forward& f, int from) {
             const acc decay = exp2(largest[r] - most);
             largest[r] = most, total[r] = decay * total[r] + added;  // of this lane's columns
 #pragma unroll
-            for (int c = 0; c < head_chunks; c++)
+            for (int c = 0; c < part_chunks; c++)
                 sums.at[c][2 * r] *= decay, sums.at[c][2 * r + 1] *= decay;
         }
         cp_async_wait<0>();
@@ -1572,16 +1583,16 @@ inline void attend(const Forward& f, int from) {
     for (int r = 0; r < 2; r++) {
         total[r] = warp_reduce(total[r], Add(), 4);
         factor[r] = total[r] == 0 ? 0 : 1 / total[r];
-        if (f.log_sum_exp != nullptr && threadIdx.x % 4 == 0 && own_row(from, r) < f.view.queries)
+        if (f.log_sum_exp != nullptr && head_part() == 0 && threadIdx.x % 4 == 0 && own_row(from, r) < f.view.queries)
             f.log_sum_exp[own_row(from, r)] = (largest[r] + log2(total[r])) / log2_e;
     }
     sums.store(f.y, from, f.view.queries, factor[0], factor[1]);
 }
 
-constexpr int others = 32;  // rows at a time, so that four tiles fit
+constexpr int others = tile / 2;  // rows at a time, so that four tiles fit
 
 // q k^T becomes p, and dy v^T becomes ds.
-template <bool own_are_queries> void differentiate(Scores<others>& p, Scores<others>& ds, const Backward& b, int own, int other) {
+template <bool own_are_queries> __device__ void differentiate(Scores<others>& p, Scores<others>& ds, const Backward& b, int own, int other) {
     constexpr int count = own_are_queries ? 2 : others / 4;  // queries of a lane
     acc log_sum_exp[count], delta[count];
     int first_key[count];
@@ -1602,7 +1613,7 @@ template <bool own_are_queries> void differentiate(Scores<others>& p, Scores<oth
 }
 
 // dk and dv of a tile of keys.
-inline void gradient_of_keys(Side<real> dk, Side<real> dv, const Operands& operands, int batch, int kv_head, int key) {
+__device__ inline void gradient_of_keys(Side<real> dk, Side<real> dv, const Operands& operands, int batch, int kv_head, int key) {
     __shared__ SharedTile<tile> k, v;
     __shared__ SharedTile<others> q, dy;
     const int group = operands.heads / operands.kv_heads;
@@ -1633,7 +1644,7 @@ inline void gradient_of_keys(Side<real> dk, Side<real> dv, const Operands& opera
 }
 
 // dq of a tile of queries.
-inline void gradient_of_queries(Side<real> dq, const Backward& b, int query) {
+__device__ inline void gradient_of_queries(Side<real> dq, const Backward& b, int query) {
     __shared__ SharedTile<tile> q, dy;
     __shared__ SharedTile<others> k, v;
     Sums sums;
@@ -1658,7 +1669,7 @@ inline void gradient_of_queries(Side<real> dq, const Backward& b, int query) {
 // == 16. attention: the kernels ========================================================================
 
 // y; log_sum_exp or null becomes log(sum(exp(scale q k^T))), minus infinity for a query that sees no key
-// launch: blocks of 256 threads, of 128 under TENSOR_CORES; grid (ceil(queries / 64), heads, batch)
+// launch: blocks of 256 threads, of 128 under TENSOR_CORES; grid (ceil(queries / tile), heads, batch)
 extern "C" __global__ void __launch_bounds__(attention_threads, 1)
     attention_forward(real* y, int ldy, acc* log_sum_exp, int ldl, const real* q, int ldq, const real* k, int ldk, const real* v, int ldv,
                       const int* mask, int ldm, const int* first, int ldf, int queries, int keys, int capacity, int heads, int kv_heads, acc scale) {
@@ -1674,7 +1685,7 @@ extern "C" __global__ void __launch_bounds__(attention_threads, 1)
            from);
 }
 
-// Attention of one query per sequence, as in decoding: the keys are cut into parts, and the heads of a kv head, at most 64, are the rows of a block, so
+// Attention of one query per sequence, as in decoding: the keys are cut into parts, and the heads of a kv head, at most a tile, are the rows of a block, so
 // that every key is read once. y (parts, batch, heads, HEAD_DIM) and log_sum_exp (parts, batch, heads), both without gaps, are for merge.
 // launch: blocks of 256 threads, of 128 under TENSOR_CORES; grid (parts, kv_heads, batch), where parts follows from the keys alone
 extern "C" __global__ void __launch_bounds__(attention_threads, 1)
@@ -1731,7 +1742,7 @@ extern "C" __global__ void __launch_bounds__(256)
 }
 
 // dk and dv, with as many queries as keys
-// launch: blocks of 256 threads, of 128 under TENSOR_CORES; grid (ceil(keys / 64), kv_heads, batch)
+// launch: blocks of 256 threads, of 128 under TENSOR_CORES; grid (ceil(keys / tile), kv_heads, batch)
 extern "C" __global__ void __launch_bounds__(attention_threads, 1)
     attention_keys_backward(real* dk, int lddk, real* dv, int lddv, const real* dy, int lddy, const acc* log_sum_exp, int ldl, const acc* delta,
                             int ldd, const real* q, int ldq, const real* k, int ldk, const real* v, int ldv, const int* mask, int ldm,
@@ -1742,7 +1753,7 @@ extern "C" __global__ void __launch_bounds__(attention_threads, 1)
 }
 
 // dq, with as many queries as keys
-// launch: blocks of 256 threads, of 128 under TENSOR_CORES; grid (ceil(keys / 64), heads, batch)
+// launch: blocks of 256 threads, of 128 under TENSOR_CORES; grid (ceil(keys / tile), heads, batch)
 extern "C" __global__ void __launch_bounds__(attention_threads, 1)
     attention_queries_backward(real* dq, int lddq, const real* dy, int lddy, const acc* log_sum_exp, int ldl, const acc* delta, int ldd,
                                const real* q, int ldq, const real* k, int ldk, const real* v, int ldv, const int* mask, int ldm, const int* first,

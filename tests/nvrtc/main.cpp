@@ -1,4 +1,4 @@
-// kernel_resources KERNELS TABLE [--write]: compiles every module of kernels.cu with NVRTC and compares what the kernels take with the table, which
+// kernel_resources KERNELS MODULES TABLE [--write]: compiles the modules of kernels.cu with NVRTC and compares what the kernels take with the table, which
 // --write renews. Fails on what does not compile, spills or does not fit. Ends with 77 where there is no NVRTC.
 #include "compiler.h"
 #include "resources.h"
@@ -19,27 +19,6 @@ struct Module {
     std::vector<std::string> options;
 };
 
-/// Every type, and the head sizes of the models that are supported and of the op table.
-std::vector<Module> modules() {
-    std::vector<Module> all;
-    for (const char* real : {"double", "float", "half", "bf16"})
-        all.push_back({real, {std::string("-DREAL=") + real}});
-    const auto attention = [&](const char* real, int head_dim, bool tensor_cores) {
-        std::vector<std::string> options = {std::string("-DREAL=") + real, "-DHEAD_DIM=" + std::to_string(head_dim)};
-        if (tensor_cores)
-            options.push_back("-DTENSOR_CORES");
-        all.push_back({std::string(real) + ", heads of " + std::to_string(head_dim) + (tensor_cores ? ", tensor cores" : ""), options});
-    };
-    for (const int head_dim : {20, 33, 64, 80, 128, 256})
-        attention("float", head_dim, false);
-    attention("bf16", 20, false);
-    attention("half", 256, false);
-    for (const int head_dim : {16, 32, 64, 80, 96, 112, 128})
-        attention("bf16", head_dim, true);
-    attention("half", 128, true);
-    return all;
-}
-
 std::string read(const std::string& path) {
     std::ifstream file(path);
     if (!file)
@@ -53,6 +32,24 @@ std::vector<std::string> lines_of(const std::string& text) {
     for (std::string line; std::getline(stream, line);)
         lines.push_back(line);
     return lines;
+}
+
+/// From lines such as "REAL=bf16 HEAD_DIM=64 TENSOR_CORES".
+std::vector<Module> modules(const std::string& text) {
+    std::vector<Module> all;
+    for (const std::string& line : lines_of(text)) {
+        if (line.rfind("#", 0) == 0)
+            continue;
+        Module module;
+        std::istringstream words(line);
+        for (std::string word; words >> word;) {
+            const std::string name = word.substr(0, word.find('=')), value = word.substr(word.find('=') + 1);
+            module.title += name == "REAL" ? value : name == "HEAD_DIM" ? ", heads of " + value : ", tensor cores";
+            module.options.push_back("-D" + word);
+        }
+        all.push_back(module);
+    }
+    return all;
 }
 
 class Check {
@@ -134,7 +131,7 @@ int show_difference(const std::string& before, const std::string& after) {
     return differences;
 }
 
-int run(const std::string& kernels, const std::string& table_path, bool write) {
+int run(const std::string& kernels, const std::string& modules_path, const std::string& table_path, bool write) {
     const std::optional<Compiler> compiler = Compiler::load();
     if (!compiler) {
         std::printf("skipped: there is no NVRTC\n");
@@ -143,7 +140,7 @@ int run(const std::string& kernels, const std::string& table_path, bool write) {
     Check check(*compiler, read(kernels));
     std::string table = "# What the kernels take\n\nRegisters of a thread, bytes of shared memory of a block and occupancy, by " + compiler->name() +
                         ". Written by `kernel_resources --write`.\n";
-    for (const Module& module : modules())
+    for (const Module& module : modules(read(modules_path)))
         table += check.table(module);
     std::ifstream exists(table_path);
     const int differences = show_difference(exists ? read(table_path) : "", table);
@@ -156,13 +153,13 @@ int run(const std::string& kernels, const std::string& table_path, bool write) {
 }  // namespace
 
 int main(int count, char** arguments) {
-    const bool write = count == 4 && std::string(arguments[3]) == "--write";
-    if (count != 3 && !write) {
-        std::printf("usage: kernel_resources KERNELS TABLE [--write]\n");
+    const bool write = count == 5 && std::string(arguments[4]) == "--write";
+    if (count != 4 && !write) {
+        std::printf("usage: kernel_resources KERNELS MODULES TABLE [--write]\n");
         return 2;
     }
     try {
-        return run(arguments[1], arguments[2], write);
+        return run(arguments[1], arguments[2], arguments[3], write);
     } catch (const std::exception& error) {
         std::printf("FAILED %s\n", error.what());
         return 1;
