@@ -21,7 +21,7 @@
 // Compiled with --std=c++17 --device-as-default-execution-space and one of
 //   -DREAL=float|double|bf16|half                               sections 3 to 12
 //   -DREAL=float|bf16|half -DHEAD_DIM=n                         attention of heads of n dimensions, 1 to 256
-//   -DREAL=bf16|half -DHEAD_DIM=n -DTENSOR_CORES                the same on tensor cores: n a multiple of 16 up to 128
+//   -DREAL=bf16|half -DHEAD_DIM=n -DTENSOR_CORES                the same on tensor cores: n a multiple of 16 up to 128, or of 32 up to 256
 //
 // Operands. A matrix is an address and the elements from one row to the next (y, ldy), at least its columns; a vector is an address. Weights and
 // activations are real, which is REAL; gradients of parameters, angles and statistics are acc, which is double for double and float otherwise. Extents
@@ -1083,7 +1083,12 @@ extern "C" __global__ void __launch_bounds__(256) gram_update(double* h, int ldh
 
 static_assert(sizeof(acc) == 4, "attention computes in binary32");
 
-constexpr int tile = 64;
+#ifdef TENSOR_CORES
+constexpr int head_parts = HEAD_DIM > 128 ? 2 : 1;  // of a head's dimensions, each summed by warps of its own
+#else
+constexpr int head_parts = 1;
+#endif
+constexpr int tile = 64 / head_parts;  // rows of a block
 
 // The rows of one head in one sequence.
 template <class T> struct Side {
@@ -1406,8 +1411,10 @@ inline void gradient_of_queries(Side<real> dq, const Backward& b, int query) {
 // == 15. attention on tensor cores =====================================================================
 // 16-bit types, head sizes that are multiples of 16 up to 128. 4 warps, each with 16 of the block's own rows. A product takes 16 dimensions at a time:
 // mma of (16,16) by (16,8). Lane 4 g + t has rows g and g + 8, and of every 8 columns two from 2 t on.
+// The sums of larger heads, multiples of 32 up to 256, do not fit the registers of one warp: two warps have the same 16 rows, both score them, and each
+// sums one half of the dimensions. With half of the rows, what a block shares fits the 48 KB of every device.
 
-static_assert(sizeof(real) == 2 && HEAD_DIM % 16 == 0 && HEAD_DIM <= 128, "no tensor cores for this type and head size");
+static_assert(sizeof(real) == 2 && HEAD_DIM % (16 * head_parts) == 0 && HEAD_DIM <= 256, "no tensor cores for this type and head size");
 
 constexpr int attention_threads = 128;
 constexpr int head_chunks = HEAD_DIM / 8;      // 16 bytes each
@@ -1418,8 +1425,12 @@ constexpr acc log2_e = 1.4426950408889634f;
 template <class T> constexpr bool is_bf16 = false;
 template <> constexpr bool is_bf16<bf16> = true;
 
-// Where a lane is: its own rows, r = 0 or 1, and the other rows of element i of column block n.
-inline int own_row(int from, int r) { return from + threadIdx.x / 32 * 16 + threadIdx.x % 32 / 4 + 8 * r; }
+constexpr int part_chunks = head_chunks / head_parts;
+
+// Where a lane is: its warp's rows and part of the dimensions, its own rows, r = 0 or 1, and the other rows of element i of column block n.
+inline int warp_row() { return threadIdx.x / 32 / head_parts * 16; }
+inline int head_part() { return threadIdx.x / 32 % head_parts; }
+inline int own_row(int from, int r) { return from + warp_row() + threadIdx.x % 32 / 4 + 8 * r; }
 inline int other_row(int from, int n, int i) { return from + 8 * n + 2 * (threadIdx.x % 4) + i % 2; }
 
 // d += a b
@@ -1473,7 +1484,7 @@ template <int others> struct Scores {  // (16 own rows, other rows) of a warp
 #pragma unroll
         for (int k = 0; k < HEAD_DIM / 16; k++) {
             unsigned a[4], b[4];
-            own.left(a, threadIdx.x / 32 * 16, k);
+            own.left(a, warp_row(), k);
 #pragma unroll
             for (int n = 0; n < others / 16; n++) {
                 other.right_transposed(b, 16 * n, k);
@@ -1484,8 +1495,8 @@ template <int others> struct Scores {  // (16 own rows, other rows) of a warp
     }
 };
 
-struct Sums {  // (16 own rows, dimensions) of a warp
-    acc at[head_chunks][4] = {};
+struct Sums {  // (16 own rows, a part of the dimensions) of a warp
+    acc at[part_chunks][4] = {};
 
     // += weights other
     template <int others> void add(const Scores<others>& weights, SharedTile<others>& other) {
@@ -1495,8 +1506,8 @@ struct Sums {  // (16 own rows, dimensions) of a warp
             const unsigned a[4] = {pair(w[0], w[1]), pair(w[2], w[3]), pair(x[0], x[1]), pair(x[2], x[3])};
             unsigned b[4];
 #pragma unroll
-            for (int d = 0; d < HEAD_DIM / 16; d++) {
-                other.right(b, 16 * k, d);
+            for (int d = 0; d < part_chunks / 2; d++) {
+                other.right(b, 16 * k, head_part() * part_chunks / 2 + d);
                 mma(at[2 * d], a, b);
                 mma(at[2 * d + 1], a, b + 2);
             }
@@ -1512,8 +1523,8 @@ struct Sums {  // (16 own rows, dimensions) of a warp
             const acc factor = r == 0 ? factor0 : factor1;
             if (row < rows)
 #pragma unroll
-                for (int c = 0; c < head_chunks; c++) {
-                    real* to = y.row(row) + 8 * c + 2 * (threadIdx.x % 4);
+                for (int c = 0; c < part_chunks; c++) {
+                    real* to = y.row(row) + 8 * (head_part() * part_chunks + c) + 2 * (threadIdx.x % 4);
                     const Pack<2, real> values = {real(factor * at[c][2 * r]), real(factor * at[c][2 * r + 1])};
                     if (whole)
                         *(Pack<2, real>*)to = values;
@@ -1557,7 +1568,7 @@ inline void attend(const Forward& f, int from) {
             const acc decay = exp2(largest[r] - most);
             largest[r] = most, total[r] = decay * total[r] + added;  // of this lane's columns
 #pragma unroll
-            for (int c = 0; c < head_chunks; c++)
+            for (int c = 0; c < part_chunks; c++)
                 sums.at[c][2 * r] *= decay, sums.at[c][2 * r + 1] *= decay;
         }
         cp_async_wait<0>();
@@ -1572,13 +1583,13 @@ inline void attend(const Forward& f, int from) {
     for (int r = 0; r < 2; r++) {
         total[r] = warp_reduce(total[r], Add(), 4);
         factor[r] = total[r] == 0 ? 0 : 1 / total[r];
-        if (f.log_sum_exp != nullptr && threadIdx.x % 4 == 0 && own_row(from, r) < f.view.queries)
+        if (f.log_sum_exp != nullptr && head_part() == 0 && threadIdx.x % 4 == 0 && own_row(from, r) < f.view.queries)
             f.log_sum_exp[own_row(from, r)] = (largest[r] + log2(total[r])) / log2_e;
     }
     sums.store(f.y, from, f.view.queries, factor[0], factor[1]);
 }
 
-constexpr int others = 32;  // rows at a time, so that four tiles fit
+constexpr int others = tile / 2;  // rows at a time, so that four tiles fit
 
 // q k^T becomes p, and dy v^T becomes ds.
 template <bool own_are_queries> void differentiate(Scores<others>& p, Scores<others>& ds, const Backward& b, int own, int other) {
@@ -1658,7 +1669,7 @@ inline void gradient_of_queries(Side<real> dq, const Backward& b, int query) {
 // == 16. attention: the kernels ========================================================================
 
 // y; log_sum_exp or null becomes log(sum(exp(scale q k^T))), minus infinity for a query that sees no key
-// launch: blocks of 256 threads, of 128 under TENSOR_CORES; grid (ceil(queries / 64), heads, batch)
+// launch: blocks of 256 threads, of 128 under TENSOR_CORES; grid (ceil(queries / tile), heads, batch)
 extern "C" __global__ void __launch_bounds__(attention_threads, 1)
     attention_forward(real* y, int ldy, acc* log_sum_exp, int ldl, const real* q, int ldq, const real* k, int ldk, const real* v, int ldv,
                       const int* mask, int ldm, const int* first, int ldf, int queries, int keys, int capacity, int heads, int kv_heads, acc scale) {
@@ -1674,7 +1685,7 @@ extern "C" __global__ void __launch_bounds__(attention_threads, 1)
            from);
 }
 
-// Attention of one query per sequence, as in decoding: the keys are cut into parts, and the heads of a kv head, at most 64, are the rows of a block, so
+// Attention of one query per sequence, as in decoding: the keys are cut into parts, and the heads of a kv head, at most a tile, are the rows of a block, so
 // that every key is read once. y (parts, batch, heads, HEAD_DIM) and log_sum_exp (parts, batch, heads), both without gaps, are for merge.
 // launch: blocks of 256 threads, of 128 under TENSOR_CORES; grid (parts, kv_heads, batch), where parts follows from the keys alone
 extern "C" __global__ void __launch_bounds__(attention_threads, 1)
@@ -1731,7 +1742,7 @@ extern "C" __global__ void __launch_bounds__(256)
 }
 
 // dk and dv, with as many queries as keys
-// launch: blocks of 256 threads, of 128 under TENSOR_CORES; grid (ceil(keys / 64), kv_heads, batch)
+// launch: blocks of 256 threads, of 128 under TENSOR_CORES; grid (ceil(keys / tile), kv_heads, batch)
 extern "C" __global__ void __launch_bounds__(attention_threads, 1)
     attention_keys_backward(real* dk, int lddk, real* dv, int lddv, const real* dy, int lddy, const acc* log_sum_exp, int ldl, const acc* delta,
                             int ldd, const real* q, int ldq, const real* k, int ldk, const real* v, int ldv, const int* mask, int ldm,
@@ -1742,7 +1753,7 @@ extern "C" __global__ void __launch_bounds__(attention_threads, 1)
 }
 
 // dq, with as many queries as keys
-// launch: blocks of 256 threads, of 128 under TENSOR_CORES; grid (ceil(keys / 64), heads, batch)
+// launch: blocks of 256 threads, of 128 under TENSOR_CORES; grid (ceil(keys / tile), heads, batch)
 extern "C" __global__ void __launch_bounds__(attention_threads, 1)
     attention_queries_backward(real* dq, int lddq, const real* dy, int lddy, const acc* log_sum_exp, int ldl, const acc* delta, int ldd,
                                const real* q, int ldq, const real* k, int ldk, const real* v, int ldv, const int* mask, int ldm, const int* first,

@@ -26,7 +26,8 @@ internal static partial class Check
         SameFloats(backend, Op.AllFinite, x);
 
     /// <summary>Arguments of <see cref="IBackend.Gemm"/>; returns the number of products and their extents.</summary>
-    public static (long Batch, long M, long N, long K) Gemm(IBackend backend, Tensor c, Tensor a, Tensor b, bool transposeA, bool transposeB)
+    public static (long Batch, long M, long N, long K) Gemm(
+        IBackend backend, Tensor c, Tensor a, Tensor b, bool transposeA, bool transposeB, Tensor? bias)
     {
         int rank = c.Shape.Rank;
         if (rank is not (2 or 3) || a.Shape.Rank != rank || b.Shape.Rank != rank || !Multiplies(backend, c.DType, a.DType, b.DType))
@@ -43,6 +44,8 @@ internal static partial class Check
             throw new ArgumentException($"Gemm: the shapes of {c} = {a}{(transposeA ? "^T" : "")} x {b}{(transposeB ? "^T" : "")} do not fit");
         }
 
+        That(bias is null || bias.DType == c.DType, Op.Gemm, "the bias must have the type of the result", c, bias);
+        OnePerColumn(Op.Gemm, c, bias);
         return (batch, m, n, k);
     }
 

@@ -133,11 +133,11 @@ public interface IBackend : IDisposable
 
     // == dense linear algebra ==
 
-    /// <summary>c = alpha op(a) op(b) + beta c, op = transpose where asked; c is not read when beta is 0.
+    /// <summary>c = alpha op(a) op(b) + beta c + bias in every row, op = transpose where asked; c is not read when beta is 0, and bias has its type.
     /// b may be BF16 where a and c are F32: a stored weight, widened exactly, so the bits are those of an F32 b. Where 16-bit types are computed, F32
     /// and one of them mix: sums are F32, a result of F32 takes two 16-bit factors as they are, and otherwise a factor is converted to c's type.
-    /// (M,N) (M,K) (K,N), or the same with one batch extent in front of all three.</summary>
-    void Gemm(Tensor c, Tensor a, Tensor b, bool transposeA = false, bool transposeB = false, double alpha = 1, double beta = 0);
+    /// (M,N) (M,K) (K,N) (N), or the same with one batch extent in front of the first three.</summary>
+    void Gemm(Tensor c, Tensor a, Tensor b, bool transposeA = false, bool transposeB = false, double alpha = 1, double beta = 0, Tensor? bias = null);
 
     /// <summary>b += the column sums of x, summed in F64: the gradient of <see cref="AddBias"/>. ACC(D) (N,D)</summary>
     void AddColumnSums(Tensor b, Tensor x);

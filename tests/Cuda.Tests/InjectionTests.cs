@@ -68,19 +68,4 @@ public sealed class InjectionTests
 
         return error;
     }
-
-    /// <summary>Sets a variable of the environment until it is disposed.</summary>
-    private sealed class Variable : IDisposable
-    {
-        private readonly string name;
-        private readonly string? before;
-
-        public Variable(string name, string? value)
-        {
-            (this.name, before) = (name, Environment.GetEnvironmentVariable(name));
-            Environment.SetEnvironmentVariable(name, value);
-        }
-
-        public void Dispose() => Environment.SetEnvironmentVariable(name, before);
-    }
 }

@@ -80,6 +80,55 @@ public sealed class ProductTests : IDisposable
         Close(h, device, ofDevice, Tolerances.Product);
     }
 
+    [SkippableTheory]
+    [InlineData(DType.F32, DType.F32, 0)]
+    [InlineData(DType.F32, DType.BF16, 0)]
+    [InlineData(DType.BF16, DType.BF16, 0)]
+    [InlineData(DType.F16, DType.F16, 0)]
+    [InlineData(DType.F32, DType.F32, 1)] // not aligned: a kernel adds it
+    [InlineData(DType.F64, DType.F64, 0)] // and in F64
+    public void A_bias_is_added_to_every_row_and_rounded_with_the_product(DType c, DType factors, int offset)
+    {
+        CudaBackend device = Device.Open();
+        Tensor x = Random(factors, 33, 40), weight = Random(factors, 17, 40), z = Random(c, 33, 17), biases = Random(c, 2, 17 + offset);
+        using Tensor onDevice = Put(device, biases);
+        Tensor wide = Wide(biases);
+        for (int i = 0; i < 2; i++)
+        {
+            using Tensor ofDevice = Put(device, z);
+            Tensor exact = Wide(z);
+            device.Gemm(
+                ofDevice, Put(device, x), Put(device, weight), transposeB: true, alpha: 1.5, beta: -0.5, bias: onDevice.RowRange(i, 1).ColumnRange(offset, 17));
+            cpu.Gemm(exact, Wide(x), Wide(weight), transposeB: true, alpha: 1.5, beta: -0.5, bias: wide.RowRange(i, 1).ColumnRange(offset, 17));
+            Close(exact, device, ofDevice, c.Size() == sizeof(ushort) ? Tolerances.Verb(c) / 2 : Tolerances.Product);
+        }
+    }
+
+    [SkippableTheory]
+    [InlineData("1", 2 * 4 + 1)] // two algorithms, each of them warmed up and run three times
+    [InlineData(null, 1)]
+    public void Big_products_choose_their_algorithm_by_time_where_that_was_asked_for(string? asked, int productsOnTheDouble)
+    {
+        Device.Open();
+        Device.Close();
+        const int Side = 800; // 1.02 GFLOP
+        string trace = Path.GetTempFileName();
+        using var variable = new Variable(AlgorithmTimer.Variable, asked);
+        using IDisposable traced = Device.Configured("CUDASIM_TRACE", trace, afterwards: "");
+        using var device = new CudaBackend();
+        Tensor x = Random(DType.F32, Side, Side), weight = Random(DType.F32, Side, Side), y = Random(DType.F32, Side, Side), bias = Random(DType.F32, 1, Side);
+        using Tensor ofDevice = Put(device, y);
+        device.Gemm(ofDevice, Put(device, x), Put(device, weight), transposeB: true, beta: -0.5, bias: Put(device, bias));
+        cpu.Gemm(y, x, weight, transposeB: true, beta: -0.5, bias: bias);
+        Close(y, device, ofDevice, Tolerances.Product);
+        if (Device.IsDouble)
+        {
+            Assert.Equal(productsOnTheDouble, File.ReadLines(trace).Count(line => line.StartsWith("product 800x800x800", StringComparison.Ordinal)));
+        }
+
+        File.Delete(trace);
+    }
+
     [SkippableFact]
     public void F64_does_not_mix()
     {
@@ -104,10 +153,10 @@ public sealed class ProductTests : IDisposable
     public void A_stored_weight_is_widened_in_parts()
     {
         CudaBackend device = Device.Open();
-        Tensor a = Random(DType.F32, 1, 4_200_000), b = Random(DType.BF16, 9, 4_200_000), c = cpu.Alloc(DType.F32, new Shape(1, 9));
+        Tensor a = Random(DType.F32, 1, 4_200_000), b = Random(DType.BF16, 9, 4_200_000), c = cpu.Alloc(DType.F32, new Shape(1, 9)), bias = Random(DType.F32, 1, 9);
         using Tensor ofDevice = device.Alloc(DType.F32, c.Shape);
-        device.Gemm(ofDevice, Put(device, a), Put(device, b), transposeB: true);
-        cpu.Gemm(c, a, b, transposeB: true);
+        device.Gemm(ofDevice, Put(device, a), Put(device, b), transposeB: true, bias: Put(device, bias));
+        cpu.Gemm(c, a, b, transposeB: true, bias: bias);
         Close(c, device, ofDevice, 100 * Tolerances.Product); // sums of four million
     }
 

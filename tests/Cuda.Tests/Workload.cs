@@ -40,6 +40,8 @@ internal static class Workload
         using Tensor product = backend.Alloc(DType.F32, x.Shape);
         backend.Gemm(product, x, gaps);
         Assert.Equal([56, 62, 68, 74], backend.Download<float>(product)[..4]);
+        backend.Gemm(product, x, gaps, bias: x.RowRange(0, 1)); // of 16 bytes
+        Assert.Equal([56, 63, 70, 77], backend.Download<float>(product)[..4]);
 
         using Tensor a = backend.Upload<double>(new Shape(2, 2), [2, 0, 0, 1]), values = backend.Alloc(DType.F64, new Shape(2)), q = backend.Alloc(DType.F64, a.Shape);
         backend.Qr(q, a);

@@ -117,6 +117,22 @@ public sealed class GemmTests
     }
 
     [Theory]
+    [InlineData(DType.F32)]
+    [InlineData(DType.F64)]
+    public void A_bias_is_added_to_every_row_of_a_batch(DType dtype)
+    {
+        using var cpu = new CpuBackend(2);
+        const int Batch = 3, M = 5, N = 33, K = 7;
+        using Tensor a = GemmReference.Random(cpu, dtype, Batch * M, K, 21), b = GemmReference.Random(cpu, dtype, Batch * N, K, 22);
+        using Tensor bias = GemmReference.Random(cpu, dtype, 1, N, 23), c = cpu.Alloc(dtype, new Shape(Batch, M, N)), expected = cpu.Alloc(dtype, c.Shape);
+        (Tensor left, Tensor right) = (a.Reshape(new Shape(Batch, M, K)), b.Reshape(new Shape(Batch, N, K)));
+        cpu.Gemm(c, left, right, transposeB: true, bias: bias);
+        cpu.Gemm(expected, left, right, transposeB: true);
+        cpu.AddBias(expected, bias);
+        Assert.Equal(Bits(expected), Bits(c));
+    }
+
+    [Theory]
     [InlineData((int)Isa.Vector128)]
     [InlineData((int)Isa.Vector256)]
     [InlineData((int)Isa.Vector512)]

@@ -11,6 +11,10 @@ public sealed class OpArgumentTests
         ["Copy: float to integer"] = (Op.Copy, (b, t) => b.Copy(t(DType.I32, new(3, 5)), t(DType.F32, new(3, 5)))),
         ["Transpose: same orientation"] = (Op.Transpose, (b, t) => b.Transpose(t(DType.F32, new(3, 5)), t(DType.F32, new(3, 5)))),
         ["AllFinite: integers"] = (Op.AllFinite, (b, t) => b.AllFinite(t(DType.I32, new(3, 5)))),
+        ["Gemm: length of the bias"] = (Op.Gemm, (b, t) =>
+            b.Gemm(t(DType.F32, new(3, 5)), t(DType.F32, new(3, 4)), t(DType.F32, new(4, 5)), bias: t(DType.F32, new(4)))),
+        ["Gemm: type of the bias"] = (Op.Gemm, (b, t) =>
+            b.Gemm(t(DType.F32, new(3, 5)), t(DType.F32, new(3, 4)), t(DType.F32, new(4, 5)), bias: t(DType.F64, new(5)))),
         ["AddBias: length"] = (Op.AddBias, (b, t) => b.AddBias(t(DType.F32, new(3, 5)), t(DType.F32, new(4)))),
         ["Add: mixed types"] = (Op.Add, (b, t) => b.Add(t(DType.F32, new(3, 5)), t(DType.F64, new(3, 5)))),
         ["Add: half precision"] = (Op.Add, (b, t) => b.Add(t(DType.BF16, new(3, 5)), t(DType.BF16, new(3, 5)))),

@@ -88,7 +88,7 @@ template <class T> void check(const Case& c, bool tensor_cores, bool masked, boo
                              std::to_string(c.keys) + " keys, " + std::to_string(c.heads) + "/" + std::to_string(c.kv_heads) + " heads of " +
                              std::to_string(c.head_dim) + (masked ? ", masked" : "") + (documents ? ", documents" : "");
     const double nmse = sizeof(T) == 4 ? 1e-12 : 2 * Type<T>::nmse;
-    const auto tiles = unsigned(c.queries + 63) / 64;
+    const unsigned tile = tensor_cores && c.head_dim > 128 ? 32 : 64, tiles = (unsigned(c.queries) + tile - 1) / tile;
     const unsigned threads = tensor_cores ? 128 : 256;
     run(module, "attention_forward", {tiles, threads, unsigned(c.heads), unsigned(c.batch)}, y.pointer(), y.ld(), log_sum_exp.pointer(),
         log_sum_exp.ld(), q.pointer(), q.ld(), k.pointer(), k.ld(), v.pointer(), v.ld(), m, mask.ld(), f, first.ld(), c.queries, c.keys, c.capacity,
@@ -150,7 +150,9 @@ TEST(attention_of_any_head_size) {
 TEST(attention_on_tensor_cores) {
     const std::vector<Case> cases = {{1, 1, 1, 1, 1, 1, 16},       {2, 1, 33, 40, 4, 2, 32},     {2, 1, 257, 300, 8, 1, 32},
                                      {3, 31, 31, 31, 3, 3, 80},    {2, 65, 129, 130, 4, 2, 64},  {1, 70, 70, 70, 2, 1, 128},
-                                     {1, 130, 130, 130, 4, 2, 96}, {1, 200, 200, 200, 1, 1, 112}};
+                                     {1, 130, 130, 130, 4, 2, 96}, {1, 200, 200, 200, 1, 1, 112},
+                                     {1, 1, 70, 80, 2, 1, 160},    {1, 70, 70, 70, 2, 1, 192},    {2, 33, 47, 50, 2, 2, 224},
+                                     {1, 65, 65, 65, 2, 1, 256}};
     check_all<Bf16>(true, cases);
     check_all<Half>(true, {{2, 33, 47, 50, 4, 2, 64}, {2, 65, 65, 65, 2, 1, 48}});
 }

@@ -33,10 +33,11 @@ std::vector<Module> modules() {
     for (const int head_dim : {20, 33, 64, 80, 128, 256})
         attention("float", head_dim, false);
     attention("bf16", 20, false);
-    attention("half", 256, false);
-    for (const int head_dim : {16, 32, 64, 80, 96, 112, 128})
+    attention("half", 240, false);
+    for (const int head_dim : {16, 32, 64, 80, 96, 112, 128, 160, 192, 256})
         attention("bf16", head_dim, true);
     attention("half", 128, true);
+    attention("half", 256, true);
     return all;
 }
 

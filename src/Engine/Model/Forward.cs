@@ -179,14 +179,7 @@ internal sealed class Forward(IBackend backend, ModelSpec spec, DType dtype) : I
     }
 
     /// <summary>logits = n W^T + b. (N,V) (N,D)</summary>
-    internal void Head(Tensor logits, Tensor n, Linear head)
-    {
-        backend.Gemm(logits, n, head.Weight, transposeB: true);
-        if (head.Bias is not null)
-        {
-            backend.AddBias(logits, head.Bias);
-        }
-    }
+    internal void Head(Tensor logits, Tensor n, Linear head) => backend.Gemm(logits, n, head.Weight, transposeB: true, bias: head.Bias);
 
     /// <summary>Turns q and k to their positions, or back; nothing for learned positions. (N,Q) (N,K)</summary>
     internal void Rope(Tensor q, Tensor k, LayerShape shape, TokenBatch batch, bool back = false)
@@ -216,12 +209,7 @@ internal sealed class Forward(IBackend backend, ModelSpec spec, DType dtype) : I
     private void Apply(Tensor y, Tensor x, Station s, LinearSlot slot, double beta, TokenBatch batch, StationActivations act)
     {
         Linear map = s[slot]!;
-        backend.Gemm(y, x, map.Weight, transposeB: true, beta: beta);
-        if (map.Bias is not null)
-        {
-            backend.AddBias(y, map.Bias);
-        }
-
+        backend.Gemm(y, x, map.Weight, transposeB: true, beta: beta, bias: map.Bias);
         if (map.Adapter is not { } adapter)
         {
             return;

@@ -8,9 +8,9 @@ public sealed partial class CpuBackend
     internal Isa Isa { get; init; } = GemmTiles<float>.Best.Isa;
 
     /// <inheritdoc/>
-    public void Gemm(Tensor c, Tensor a, Tensor b, bool transposeA = false, bool transposeB = false, double alpha = 1, double beta = 0)
+    public void Gemm(Tensor c, Tensor a, Tensor b, bool transposeA = false, bool transposeB = false, double alpha = 1, double beta = 0, Tensor? bias = null)
     {
-        (long batch, long m, long n, long k) = Check.Gemm(this, c, a, b, transposeA, transposeB);
+        (long batch, long m, long n, long k) = Check.Gemm(this, c, a, b, transposeA, transposeB, bias);
         switch (c.DType)
         {
             case DType.F32 when b.DType == DType.BF16:
@@ -22,6 +22,11 @@ public sealed partial class CpuBackend
             default:
                 Gemm<double, double>(batch, m, n, k, alpha, a, transposeA, b, transposeB, beta, c);
                 break;
+        }
+
+        if (bias is not null)
+        {
+            AddBias(c, bias);
         }
     }
 

@@ -4,8 +4,7 @@ namespace NativeEngine.Kernels.Cuda;
 
 public sealed partial class CudaBackend
 {
-    private const int AttentionTile = 64; // rows of a block
-    private const int StepKeys = 4 * AttentionTile, MostStepParts = 64; // of a decoding step
+    private const int StepKeys = 256, MostStepParts = 64; // of a decoding step
 
     private static readonly KernelPrototype AttentionKernel = new(
         "attention_forward(real* y, int ldy, acc* log_sum_exp, int ldl, const real* q, int ldq, const real* k, int ldk, const real* v, int ldv, "
@@ -38,13 +37,13 @@ public sealed partial class CudaBackend
         Check.Attention(this, y, logSumExp, q, k, v, mask, first, dims);
         KernelModule module = AttentionModule(Op.Attention, q, dims);
         (long batch, long queries, long capacity) = (q.Shape[0], q.Shape[1], k.Shape[1]);
-        if (queries == 1 && dims.Heads / dims.KvHeads <= AttentionTile)
+        if (queries == 1 && dims.Heads / dims.KvHeads <= module.AttentionTile)
         {
             AttentionStep(module, y, logSumExp, q, k, v, mask, first, dims);
             return;
         }
 
-        Extents blocks = new((uint)Grids.Ceiling(queries, AttentionTile), (uint)dims.Heads, (uint)batch);
+        Extents blocks = new((uint)Grids.Ceiling(queries, module.AttentionTile), (uint)dims.Heads, (uint)batch);
         kernels.Launch(
             module, AttentionKernel, blocks, module.AttentionThreads,
             y, y.RowStride, logSumExp, logSumExp?.RowStride ?? 0, q, q.RowStride, k, k.RowStride, v, v.RowStride, mask, mask?.RowStride ?? 0, first, first?.RowStride ?? 0, queries, dims.Keys, capacity, dims.Heads, dims.KvHeads, dims.Scale);
@@ -57,7 +56,7 @@ public sealed partial class CudaBackend
         Check.AttentionBackward(this, dq, dk, dv, dy, y, logSumExp, q, k, v, mask, first, dims);
         KernelModule module = AttentionModule(Op.AttentionBackward, q, dims);
         long batch = q.Shape[0], ldm = mask?.RowStride ?? 0, ldf = first?.RowStride ?? 0;
-        uint tiles = (uint)Grids.Ceiling(dims.Keys, AttentionTile);
+        uint tiles = (uint)Grids.Ceiling(dims.Keys, module.AttentionTile);
         using Tensor delta = Alloc(logSumExp.DType, logSumExp.Shape);
         kernels.Launch(
             module, AttentionDeltaKernel, grids.Elements(q.DType, batch * dims.Keys, 32L * dims.Heads).Blocks, Grids.MaxThreads,

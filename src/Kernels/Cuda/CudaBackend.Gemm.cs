@@ -11,15 +11,15 @@ public sealed partial class CudaBackend
     private static readonly KernelPrototype GramKernel = new("gram_update(double* h, int ldh, const acc* c, int ldc, int n)");
 
     /// <inheritdoc/>
-    public void Gemm(Tensor c, Tensor a, Tensor b, bool transposeA = false, bool transposeB = false, double alpha = 1, double beta = 0)
+    public void Gemm(Tensor c, Tensor a, Tensor b, bool transposeA = false, bool transposeB = false, double alpha = 1, double beta = 0, Tensor? bias = null)
     {
-        (long batch, long m, long n, long k) = Check.Gemm(this, c, a, b, transposeA, transposeB);
+        (long batch, long m, long n, long k) = Check.Gemm(this, c, a, b, transposeA, transposeB, bias);
         DType factors = c.DType.Size() == sizeof(ushort) || a.DType != b.DType ? c.DType : a.DType;
         using Tensor? converted = a.DType == factors ? null : Converted(a, factors);
         a = converted ?? a;
         if (b.DType == factors)
         {
-            Multiply(c, a, b, transposeA, transposeB, (batch, m, n, k), alpha, beta);
+            Multiply(c, a, b, transposeA, transposeB, (batch, m, n, k), alpha, beta, bias);
             return;
         }
 
@@ -29,7 +29,8 @@ public sealed partial class CudaBackend
         {
             long count = Math.Min(columns, n - from);
             using Tensor part = Converted(batch > 1 ? b : transposeB ? b.RowRange(from, count) : b.ColumnRange(from, count), factors);
-            Multiply(batch > 1 ? c : c.ColumnRange(from, count), a, part, transposeA, transposeB, (batch, m, count, k), alpha, beta);
+            Tensor result = batch > 1 ? c : c.ColumnRange(from, count);
+            Multiply(result, a, part, transposeA, transposeB, (batch, m, count, k), alpha, beta, bias?.ColumnRange(from, count));
         }
     }
 
@@ -57,9 +58,9 @@ public sealed partial class CudaBackend
         }
     }
 
-    /// <summary>A row-major matrix is its transpose in column-major order, so that c^T = op(b)^T op(a)^T is what cuBLAS is asked for.</summary>
+    /// <summary>A row-major matrix is its transpose in column-major order, so that c^T = op(b)^T op(a)^T is what cuBLAS is asked for: its rows have the bias.</summary>
     private void Multiply(
-        Tensor c, Tensor a, Tensor b, bool transposeA, bool transposeB, (long Batch, long M, long N, long K) sizes, double alpha, double beta)
+        Tensor c, Tensor a, Tensor b, bool transposeA, bool transposeB, (long Batch, long M, long N, long K) sizes, double alpha, double beta, Tensor? bias = null)
     {
         (long batch, long m, long n, long k) = sizes;
         if (batch == 0 || m == 0 || n == 0)
@@ -72,8 +73,14 @@ public sealed partial class CudaBackend
             throw new ArgumentException($"Gemm: {c} = {a} x {b}: nothing to sum");
         }
 
-        products.Gemm(
-            Matrix(c, m), Matrix(b, transposeB ? n : k), Matrix(a, transposeA ? k : m), transposeB, transposeA, n, m, k, alpha, beta, checked((int)batch));
+        bool fits = bias is not null && bias.DType != DType.F64 && bias.Address % Products.BiasAlignment == 0; // cuBLASLt adds no bias in F64
+        bool isBiased = products.Gemm(
+            Matrix(c, m), Matrix(b, transposeB ? n : k), Matrix(a, transposeA ? k : m), transposeB, transposeA, n, m, k, alpha, beta, checked((int)batch),
+            fits ? Matrix(bias!).Address : 0);
+        if (bias is not null && !(fits && isBiased))
+        {
+            AddBias(c, bias);
+        }
     }
 
     private Tensor Converted(Tensor x, DType dtype)

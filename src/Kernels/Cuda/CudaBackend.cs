@@ -39,7 +39,7 @@ public sealed partial class CudaBackend : IBackend
             pool = owned.Add(new DevicePool(context, stream, Environment.GetEnvironmentVariable(DevicePool.GuardVariable) == "1"));
             transfer = owned.Add(new HostTransfer(context, stream));
             bulk = owned.Add(new BulkTransfer(context, stream));
-            products = owned.Add(new Products(context, stream));
+            products = owned.Add(new Products(context, stream, pool));
             solver = owned.Add(new CuSolverHandle(stream));
             kernels = owned.Add(new KernelSet(context, stream, KernelCache.Default, KernelSet.Source));
             grids = new Grids(context);

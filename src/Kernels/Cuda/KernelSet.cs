@@ -7,13 +7,19 @@ namespace NativeEngine.Kernels.Cuda;
 /// <param name="HeadDim">head size of attention; 0 for the other kernels</param>
 internal readonly record struct KernelModule(DType DType, int HeadDim = 0)
 {
-    private const int TensorCoreStep = 16, LargestTensorCoreHead = 128;
+    private const int TensorCoreStep = 16, LargestWholeHead = 128; // the sums of larger heads are cut in two
+    private const int LargestTile = 64;
 
     /// <summary>Attention of 16-bit types runs on tensor cores for the head sizes that they divide.</summary>
-    public bool UsesTensorCores => DType.Size() == sizeof(ushort) && HeadDim is > 0 and <= LargestTensorCoreHead && HeadDim % TensorCoreStep == 0;
+    public bool UsesTensorCores => DType.Size() == sizeof(ushort) && HeadDim > 0 && HeadDim % (TensorCoreStep * HeadParts) == 0;
 
     /// <summary>Threads of a block of attention.</summary>
     public int AttentionThreads => UsesTensorCores ? Grids.MaxThreads / 2 : Grids.MaxThreads;
+
+    /// <summary>Rows of a block of attention.</summary>
+    public int AttentionTile => UsesTensorCores ? LargestTile / HeadParts : LargestTile;
+
+    private int HeadParts => HeadDim > LargestWholeHead ? 2 : 1;
 
     /// <summary>What the compiler is told besides the architecture.</summary>
     public IEnumerable<string> Options()

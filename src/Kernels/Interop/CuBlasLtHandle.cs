@@ -29,11 +29,8 @@ internal sealed unsafe class CuBlasLtHandle : CudaHandle
         Own(created);
     }
 
-    /// <summary>The best algorithm for d = op(a) op(b) + c; null where there is none for these types, alignments and workspace.</summary>
-    public MatmulAlgorithm? Choose(MatmulDescriptor product, MatrixLayout a, MatrixLayout b, MatrixLayout c, MatrixLayout d, MatmulPreference preference) =>
-        Choices(product, a, b, c, d, preference, 1) is [MatmulAlgorithm best] ? best : null;
-
-    /// <summary>Up to <paramref name="most"/> algorithms for d = op(a) op(b) + c, those first that should be fast.</summary>
+    /// <summary>Up to <paramref name="most"/> algorithms for d = op(a) op(b) + c, those first that should be fast; none where there is none for these types,
+    /// alignments and workspace.</summary>
     public IReadOnlyList<MatmulAlgorithm> Choices(
         MatmulDescriptor product, MatrixLayout a, MatrixLayout b, MatrixLayout c, MatrixLayout d, MatmulPreference preference, int most)
     {
@@ -71,7 +68,7 @@ internal sealed unsafe class CuBlasLtHandle : CudaHandle
     /// <param name="c">what is added; not read where beta is 0</param>
     /// <param name="alpha">factor of the product</param>
     /// <param name="beta">factor of c</param>
-    /// <param name="algorithm">from <see cref="Choose"/> for these layouts</param>
+    /// <param name="algorithm">from <see cref="Choices"/> for these layouts</param>
     /// <param name="workspace">at least what the algorithm needs; not used on another stream at the same time</param>
     public void Matmul(
         CudaStream stream, MatmulDescriptor product, MatmulOperand d, MatmulOperand a, MatmulOperand b, MatmulOperand c, double alpha, double beta,

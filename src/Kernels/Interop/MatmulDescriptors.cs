@@ -25,7 +25,7 @@ internal sealed unsafe class MatmulDescriptor : CudaHandle
     /// <summary>Type of the result.</summary>
     public DType Result { get; }
 
-    /// <summary>Adds a vector, one element for each row of the (column-major) result, to every column.</summary>
+    /// <summary>Adds a vector, one element for each row of the (column-major) result, to every column; the next call moves it.</summary>
     public void AddBias(nint address, DType dtype)
     {
         Set(CUBLASLT_MATMUL_DESC_EPILOGUE, cublasLtEpilogue_t.CUBLASLT_EPILOGUE_BIAS);

@@ -11,7 +11,7 @@ using namespace cudasim;
 
 namespace {
 
-/// What an algorithm of this double holds: the problem it was chosen for, and what it counts on.
+/// What an algorithm of this double holds: the problem it was chosen for, and what it counts on. There are two, one of which needs no workspace.
 struct Algorithm {
     std::uint64_t problem;
     std::uint64_t workspace;
@@ -59,6 +59,7 @@ Product Problem::product() const {
     if (description.epilogue == CUBLASLT_EPILOGUE_BIAS || description.epilogue == CUBLASLT_EPILOGUE_RELU_BIAS) {
         product.bias = description.bias;
         require(description.bias_type.value_or(d.type) == d.type, CUBLAS_STATUS_NOT_SUPPORTED, "the bias has another type than D");
+        require(d.type != CUDA_R_64F, CUBLAS_STATUS_NOT_SUPPORTED, "products of fp64 take no bias");
     }
     return product;
 }
@@ -102,10 +103,14 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t lightHandle, cubl
         const Problem problem = problem_of(operationDesc, Adesc, Bdesc, Cdesc, Ddesc);
         problem.product();
         const MatmulPreference& wanted = matmul_preference(preference);
-        Algorithm algorithm{problem.key(), wanted.workspace >= algorithm_workspace ? algorithm_workspace : 0, {}};
-        std::copy(std::begin(wanted.alignment), std::end(wanted.alignment), algorithm.alignment);
-        heuristicResultsArray[0] = {algorithm.write(), algorithm.workspace, CUBLAS_STATUS_SUCCESS, 1.0f, {}};
-        *returnAlgoCount = 1;
+        *returnAlgoCount = 0;
+        for (const std::uint64_t workspace : {algorithm_workspace, std::uint64_t{0}}) {
+            if (workspace > wanted.workspace || *returnAlgoCount == requestedAlgoCount)
+                continue;
+            Algorithm algorithm{problem.key(), workspace, {}};
+            std::copy(std::begin(wanted.alignment), std::end(wanted.alignment), algorithm.alignment);
+            heuristicResultsArray[(*returnAlgoCount)++] = {algorithm.write(), workspace, CUBLAS_STATUS_SUCCESS, 1.0f, {}};
+        }
     });
 }
 
@@ -131,6 +136,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t lightHandle, cublasLtMatmulDesc_t
         const Problem problem = problem_of(computeDesc, Adesc, Bdesc, Cdesc, Ddesc);
         Product product = problem.product();
         product.a.data = A, product.b.data = B, product.c.data = C, product.d.data = D;
+        require(reinterpret_cast<std::uintptr_t>(product.bias) % 16 == 0, CUBLAS_STATUS_NOT_SUPPORTED, "the bias is not aligned to 16 bytes");
         require(workspaceSizeInBytes == 0 || reinterpret_cast<std::uintptr_t>(workspace) % 16 == 0, CUBLAS_STATUS_INVALID_VALUE,
                 "the workspace is not aligned to 16 bytes");
         require(C != D || std::memcmp(&problem.c, &problem.d, sizeof problem.c) == 0, CUBLAS_STATUS_INVALID_VALUE, "C is D, with another layout");

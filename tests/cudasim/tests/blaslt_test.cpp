@@ -76,6 +76,25 @@ TEST(an_algorithm_multiplies) {
     }
 }
 
+TEST(one_of_two_algorithms_needs_no_workspace) {
+    const Gpu gpu;
+    const Product product;
+    cublasLtMatmulHeuristicResult_t results[8];
+    int count = 0;
+    const auto ask = [&] {
+        LT(cublasLtMatmulAlgoGetHeuristic(product.handle, product.description, product.a, product.b, product.d, product.d, product.preference, 8, results,
+                                          &count));
+    };
+    ask();
+    CHECK_EQUAL(count, 1);
+    product.prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, std::uint64_t{1} << 20);
+    ask();
+    CHECK_EQUAL(count, 2);
+    const Buffer<float> none(1);
+    LT(product.run(&results[1].algo, 0, none, 0));
+    CHECK_EQUAL(product.z.read()[0], 4.0f);
+}
+
 TEST(a_bias_is_added_to_each_column) {
     const Gpu gpu;
     const Product product;
@@ -92,6 +111,10 @@ TEST(a_bias_is_added_to_each_column) {
     CHECK_EQUAL(product.z.read()[5], 0.0f);
     product.describe(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, CUDA_R_16BF);
     CHECK_EQUAL(product.run(nullptr, 0, none, 0), CUBLAS_STATUS_NOT_SUPPORTED);
+    product.describe(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, CUDA_R_32F);
+    product.describe(CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias.pointer() + 1);
+    CHECK_EQUAL(product.run(nullptr, 0, none, 0), CUBLAS_STATUS_NOT_SUPPORTED);
+    CHECK_CONTAINS(cudasimReport(), "the bias is not aligned to 16 bytes");
 }
 
 TEST(an_algorithm_is_held_to_the_alignment_it_counts_on) {
