@@ -24,6 +24,7 @@ public static class EffectiveOptions
         ("seqlen", o.SeqLen),
         ("round", o.Round),
         ("orientation", o.Orientation == Orientation.Random ? "random" : "pca"),
+        ("eigen", o.Eigen == EigenSolver.Projector ? "projector" : "exact"),
         ("schedule", o.RotateOnly ? null : o.Schedule),
         ("slice_head", o.SliceHead),
         ("rotate_only", o.RotateOnly),

@@ -38,6 +38,16 @@ public enum Orientation
     Random,
 }
 
+/// <summary>What finds the subspace that a slice keeps.</summary>
+public enum EigenSolver
+{
+    /// <summary>The eigendecomposition of each covariance.</summary>
+    Exact,
+
+    /// <summary>A spectral projector: the same subspace without its principal components, by products and Cholesky solutions.</summary>
+    Projector,
+}
+
 /// <summary>What pruning cuts.</summary>
 public enum PruneScope
 {
@@ -95,6 +105,9 @@ public sealed record SliceOptions(string Model, string Output, TextSource Calibr
     /// <summary>Basis of the slice.</summary>
     public Orientation Orientation { get; init; } = Orientation.Pca;
 
+    /// <summary>What finds the subspace; <see cref="EigenSolver.Projector"/> for a random orientation alone.</summary>
+    public EigenSolver Eigen { get; init; } = EigenSolver.Exact;
+
     /// <summary>A SlicingConfig JSON with one width per layer; replaces <see cref="Sparsity"/>.</summary>
     public string? Schedule { get; init; }
 
@@ -124,6 +137,14 @@ public sealed record SliceOptions(string Model, string Output, TextSource Calibr
 
     /// <summary>Seed of the calibration windows and of a random orientation.</summary>
     public long Seed { get; init; } = 42;
+
+    /// <summary>Throws NE2051 for a projector that should find principal components.</summary>
+    public void Check() => CheckEigen(Orientation, Eigen);
+
+    /// <summary>As <see cref="Check"/>.</summary>
+    internal static void CheckEigen(Orientation orientation, EigenSolver eigen) => OptionRules.Contradict(
+        eigen == EigenSolver.Projector && orientation != Orientation.Random,
+        "--eigen projector finds the subspace of the principal components and not these: it needs --orientation random");
 }
 
 /// <summary>Options of <c>groups</c>.</summary>

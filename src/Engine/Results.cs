@@ -128,6 +128,12 @@ public sealed record SliceResult : RunResult
     /// <summary>Tokens per calibration window.</summary>
     public required int SeqLen { get; init; }
 
+    /// <summary>What found the subspaces: exact or projector.</summary>
+    public required EigenSolver Eigen { get; init; }
+
+    /// <summary>Subspaces that the exact solver had to find because the projector did not; each was said.</summary>
+    public int EigenFallbacks { get; init; }
+
     /// <summary>One entry per decoder layer.</summary>
     public required IReadOnlyList<LayerShape> Layers { get; init; }
 

@@ -13,6 +13,7 @@ public static partial class Verbs
     /// <summary>Slices a model (SliceGPT) and, where asked, measures it before and after.</summary>
     public static SliceResult Slice(Session session, SliceOptions options)
     {
+        options.Check();
         using CausalModel model = Open(session, options.Model);
         using OutputClaim claim = OutputClaim.Take(options.Output, options.Overwrite, options.Model);
         ModelSpec target = Target(model.Spec, options);
@@ -28,9 +29,11 @@ public static partial class Verbs
         // Begun first, so that an output that cannot be written is known before the hours of work.
         using var writer = new ModelFolderWriter(session.Backend, model, target, options.Store, "slicegpt", options.Output, options.Overwrite);
         double? dense = eval is null ? null : SliceGptPerplexity(session, options.Model, eval);
-        using (var slicer = new SliceGpt(session, model, target, options.Orientation, options.Seed, options.CompatSliceGpt))
+        int fallbacks;
+        using (var slicer = new SliceGpt(session, model, target, options.Orientation, options.Seed, options.CompatSliceGpt, options.Eigen))
         {
             slicer.Run(calibration, writer.Write);
+            fallbacks = slicer.EigenFallbacks;
         }
 
         session.Switch("write");
@@ -45,6 +48,8 @@ public static partial class Verbs
             ParametersAfter = target.ParameterCount(),
             Samples = calibration.Rows,
             SeqLen = calibration.Width,
+            Eigen = options.Eigen,
+            EigenFallbacks = fallbacks,
             Layers = target.Layers,
             Perplexity = eval is null ? null : new SlicePerplexity(dense, sliced),
             Phases = session.Phases,

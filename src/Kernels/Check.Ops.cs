@@ -71,6 +71,28 @@ internal static partial class Check
     /// <summary>Arguments of <see cref="IBackend.Qr"/>.</summary>
     public static void Qr(Tensor q, Tensor a) => SquareF64(Op.Qr, a, q);
 
+    /// <summary>Arguments of <see cref="IBackend.CholeskySolve"/>.</summary>
+    public static void CholeskySolve(Tensor b, Tensor a)
+    {
+        SquareF64(Op.CholeskySolve, a, a);
+        if (b.DType != DType.F64 || b.Shape.Rank != 2 || b.Columns != a.Columns)
+        {
+            throw new ArgumentException($"CholeskySolve: the rows of {b} are no right-hand sides of {a}: an F64 matrix (N,D) is needed");
+        }
+    }
+
+    /// <summary>Throws where the <paramref name="minor"/>-th leading minor of <paramref name="a"/> is not positive; 0 is none.</summary>
+    public static void PositiveDefinite(long minor, Tensor a)
+    {
+        if (minor != 0)
+        {
+            throw new EngineException("NE10104", $"CholeskySolve: the matrix {a.Shape} is not positive definite, minor {minor}")
+            {
+                Hint = "more calibration text gives a better conditioned matrix",
+            };
+        }
+    }
+
     /// <summary>Arguments of <see cref="IBackend.ZeroMasked"/>.</summary>
     public static void ZeroMasked(Tensor y, Tensor mask)
     {

@@ -152,6 +152,10 @@ public interface IBackend : IDisposable
     /// <summary>Householder QR of a square matrix with LAPACK's signs, F64; a is destroyed. (D,D) (D,D)</summary>
     void Qr(Tensor q, Tensor a);
 
+    /// <summary>b = b a^-1 of a symmetric positive definite a, F64: every ROW of b is a right-hand side. Only the lower triangle of a is read, and a is
+    /// destroyed; NE10104 where it is not positive definite. (N,D) (D,D)</summary>
+    void CholeskySolve(Tensor b, Tensor a);
+
     // == pointwise ==
 
     /// <summary>y += b in every row. (N,D) (D)</summary>

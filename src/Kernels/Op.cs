@@ -5,7 +5,7 @@ public enum Op
 {
 #pragma warning disable CS1591 // each name is documented at the method of the same name in IBackend
     Upload, Download, Fill, Drain, Copy, Zero, Uniform, Transpose, AllFinite,
-    Gemm, Gram, SymEig, Qr,
+    Gemm, Gram, SymEig, Qr, CholeskySolve,
     AddBias, AddColumnSums, Add, ZeroMasked, Dropout,
     RmsNorm, LayerNorm, RmsNormBackward, LayerNormBackward,
     Embed, EmbedBackward, Rope, Attention, AttentionBackward,

@@ -25,6 +25,7 @@ public sealed class OptionTests
                 SeqLen = 64,
                 Round = 1,
                 Orientation = Orientation.Random,
+                Eigen = EigenSolver.Projector,
                 Schedule = "w.json",
                 SliceHead = true,
                 CompatSliceGpt = true,
@@ -36,7 +37,7 @@ public sealed class OptionTests
                 Seed = -7,
             },
             SliceOptionsOf(
-                "slice", "m", "o", "--calibration", "c.jsonl", "--sparsity", "0.3", "--samples", "16", "--seqlen", "64", "--round", "1", "--orientation", "random",
+                "slice", "m", "o", "--calibration", "c.jsonl", "--sparsity", "0.3", "--samples", "16", "--seqlen", "64", "--round", "1", "--orientation", "random", "--eigen", "projector",
                 "--schedule", "w.json", "--slice-head", "--compat", "slicegpt", "--eval", "e.safetensors:ids:mask", "--eval-seqlen", "128",
                 "--tokenizer", "slow", "--store", "fp32", "--overwrite", "--seed", "-7", "--join", " ", "--rows", "strip", "--field", "body"));
     }

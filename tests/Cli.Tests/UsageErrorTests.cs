@@ -71,6 +71,7 @@ public sealed class UsageErrorTests
     [InlineData("slice m o --calibration t", "--seqlen", "99999999999", "a whole number, 1 or more")]
     [InlineData("slice m o --calibration t", "--eval-seqlen", "-1", "a whole number, 1 or more")]
     [InlineData("slice m o --calibration t", "--orientation", "PCA", "pca, random")]
+    [InlineData("slice m o --calibration t", "--eigen", "qdwh", "exact, projector")]
     [InlineData("slice m o --calibration t", "--compat", "llm-pruner", "slicegpt")]
     [InlineData("slice m o --calibration t", "--store", "int8", "fp32, bf16, fp16")]
     [InlineData("slice m o --calibration t", "--seed", "x", "a whole number")]

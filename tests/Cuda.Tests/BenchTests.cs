@@ -23,8 +23,22 @@ public sealed class BenchTests
         }
 
         device.Synchronize();
-        Op[] has = [.. Enum.GetValues<Op>().Where(op => device.Supports(op, op is Op.SymEig or Op.Qr ? DType.F64 : dtype))];
+        Op[] has = [.. Enum.GetValues<Op>().Where(op => device.Supports(op, op is Op.SymEig or Op.Qr or Op.CholeskySolve ? DType.F64 : dtype))];
         Assert.Equal(has, all.Select(test => test.Op).Distinct().Order());
         Device.CheckReport($"{dtype}");
+    }
+
+    [SkippableFact]
+    public void Eigenvectors_are_timed_in_three_ways()
+    {
+        Device.Open();
+        using var session = new Session("cuda");
+        EigenBenchResult result = EigenBench.Run(session, [33], []);
+        Assert.Equal(["exact", "batched", "projector"], result.Rows.Select(row => row.Method));
+        Assert.All(result.Rows, row => Assert.Equal(row.Problem is null, row.Seconds > 0 && row.EnergyGap < 1e-6));
+        Assert.Null(result.Rows[0].Problem);
+        Assert.Null(result.Rows[2].Problem);
+        Assert.Equal(CudaBackend.SymEigBatchedProblem, result.Rows[1].Problem);
+        Device.CheckReport("eigen");
     }
 }

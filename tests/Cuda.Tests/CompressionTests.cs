@@ -14,18 +14,27 @@ public sealed class CompressionTests : IDisposable
     private readonly string folder = Directory.CreateTempSubdirectory("ne-cuda-").FullName;
 
     [SkippableTheory]
-    [InlineData(Orientation.Pca)]
-    [InlineData(Orientation.Random)]
-    public void A_sliced_model_measures_the_same(Orientation orientation)
+    [InlineData(Orientation.Pca, EigenSolver.Exact)]
+    [InlineData(Orientation.Random, EigenSolver.Exact)]
+    [InlineData(Orientation.Random, EigenSolver.Projector)]
+    public void A_sliced_model_measures_the_same(Orientation orientation, EigenSolver eigen)
     {
         TextSource tokens = Tokens.File(In("tokens"), Vocab, 8);
         SliceResult Slice(string device)
         {
             using Session session = Open(device);
-            return Verbs.Slice(session, new SliceOptions(Model, In(device), tokens) { Sparsity = 0.3, Orientation = orientation, Eval = tokens, Store = DType.F32 });
+            return Verbs.Slice(session, new SliceOptions(Model, In(device), tokens)
+            {
+                Sparsity = 0.3,
+                Orientation = orientation,
+                Eigen = eigen,
+                Eval = tokens,
+                Store = DType.F32,
+            });
         }
 
         SliceResult cpu = Slice("cpu"), cuda = Slice("cuda");
+        Assert.Equal((0, 0), (cpu.EigenFallbacks, cuda.EigenFallbacks));
         Assert.Equal(cpu.ParametersAfter, cuda.ParametersAfter);
         Close(cpu.Perplexity!.Dense, cuda.Perplexity!.Dense);
         Close(cpu.Perplexity!.Sliced, cuda.Perplexity!.Sliced);

@@ -232,6 +232,30 @@ public sealed class ProductTests : IDisposable
         Close(q, device, ofDevice, Tolerances.Factorisation);
     }
 
+    [SkippableTheory]
+    [InlineData(1, 1)]
+    [InlineData(7, 3)]
+    [InlineData(40, 65)]
+    public void CholeskySolve_divides_rows_as_the_cpu_does(int n, int rows)
+    {
+        CudaBackend device = Device.Open();
+        Tensor x = Random(DType.F64, n, n), a = cpu.Alloc(DType.F64, x.Shape), b = Random(DType.F64, rows, n);
+        cpu.Gemm(a, x, x, transposeB: true);
+        cpu.Add(a.Diagonal(), cpu.Upload<double>(new Shape(n, 1), [.. Enumerable.Repeat(1.0, n)]));
+        using Tensor aOnDevice = Put(device, a), bOnDevice = Put(device, b);
+        device.CholeskySolve(bOnDevice, aOnDevice);
+        cpu.CholeskySolve(b, a);
+        Close(b, device, bOnDevice, Tolerances.Factorisation);
+    }
+
+    [SkippableFact]
+    public void CholeskySolve_refuses_an_indefinite_matrix()
+    {
+        CudaBackend device = Device.Open();
+        using Tensor a = device.Upload<double>(new Shape(2, 2), [1, 2, 2, 1]), b = device.Upload<double>(new Shape(1, 2), [1, 1]);
+        Assert.Equal("NE10104", Assert.Throws<EngineException>(() => device.CholeskySolve(b, a)).Code);
+    }
+
     public void Dispose() => cpu.Dispose();
 
     private Tensor Random(DType dtype, long rows, long columns) => Random(dtype, new Shape(rows, columns));

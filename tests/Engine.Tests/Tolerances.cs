@@ -9,6 +9,12 @@ internal static class Tolerances
     /// <summary>Log-probabilities computed in F64 against the exact ones; rotary tables and erf are the only approximations.</summary>
     public const double ExactLogProb = 1e-9;
 
+    /// <summary>Share of the energy of the largest eigenvalues that a subspace from the projector may lack; the gate is 1e-4.</summary>
+    public const double EnergyGap = 1e-6;
+
+    /// <summary>Perplexity of a model sliced by the projector against the exact solver: the same subspaces in another basis, rounded to F32.</summary>
+    public const double ProjectedPerplexity = 1e-5;
+
     /// <summary>Perplexity after slicing in two steps against one: the second PCA sees a signal that has lost its smallest components.</summary>
     public const double SlicedTwice = 2e-3;
 

@@ -21,6 +21,7 @@ internal static partial class OpCases
         [Op.Gram] = "GemmTests",
         [Op.SymEig] = "LinalgTests",
         [Op.Qr] = "LinalgTests",
+        [Op.CholeskySolve] = "LinalgCholeskyTests",
     };
 
     /// <summary>In the types that every device computes in.</summary>

@@ -21,14 +21,10 @@ internal static class Merge
         var text = new StringBuilder("| stage | measured | figure | aim | reached |\n|---|---|---|---|---|\n");
         foreach ((string stage, JsonNode? content) in stages)
         {
-            if (content?["passed"] is not null)
+            AppendTests(text, stage, content);
+            foreach ((string check, JsonNode? tests) in content?["checks"]?.AsObject() ?? [])
             {
-                text.Append($"| {stage} | {content["seconds"]} s | {content["passed"]} passed, {content["failed"]} failed, {content["skipped"]} skipped, {content["not_run"]} not run | | |\n");
-            }
-
-            if (content?["missing"] is { } missing)
-            {
-                text.Append($"| {stage} | not run | {missing} | | |\n");
+                AppendTests(text, $"{stage}: {check}", tests ?? new JsonObject { ["missing"] = "no result" });
             }
 
             foreach (JsonNode? result in content?["results"]?.AsArray() ?? [])
@@ -38,6 +34,20 @@ internal static class Merge
         }
 
         return text.ToString();
+    }
+
+    private static void AppendTests(StringBuilder text, string stage, JsonNode? content)
+    {
+        if (content?["passed"] is not null)
+        {
+            text.Append($"| {stage} | {content["seconds"]} s | {content["passed"]} passed, {content["failed"]} failed, {content["skipped"]} skipped, ");
+            text.Append($"{content["not_run"]} not run, device lost {content["devices_lost"]} times | | |\n");
+        }
+
+        if (content?["missing"] is { } missing)
+        {
+            text.Append($"| {stage} | not run | {missing} | | |\n");
+        }
     }
 
     private static void Append(StringBuilder text, string stage, JsonNode result)

@@ -21,11 +21,25 @@ internal sealed record StageReport
     /// <summary>Tests that were not run because the time was up.</summary>
     public int NotRun { get; set; }
 
+    /// <summary>How often a test lost the device, so that a new process went on behind it.</summary>
+    public int DevicesLost { get; set; }
+
     public double Seconds { get; set; }
 
     /// <summary>The first failures.</summary>
-    public List<Failure> Failures { get; } = [];
+    public List<Failure> Failures { get; init; } = [];
 
     /// <summary>Why tests were skipped, each reason once.</summary>
-    public SortedSet<string> SkipReasons { get; } = [];
+    public SortedSet<string> SkipReasons { get; init; } = [];
+
+    /// <summary>Adds what came of other tests; <see cref="NotRun"/> and <see cref="Seconds"/> are not sums.</summary>
+    public void Add(StageReport other)
+    {
+        Passed += other.Passed;
+        Failed += other.Failed;
+        Skipped += other.Skipped;
+        DevicesLost += other.DevicesLost;
+        Failures.AddRange(other.Failures);
+        SkipReasons.UnionWith(other.SkipReasons);
+    }
 }

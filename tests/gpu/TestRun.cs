@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Reflection;
+using NativeEngine.Kernels.Interop;
 using Xunit.Abstractions;
 using Xunit.Sdk;
 
@@ -13,26 +14,34 @@ internal sealed class TestRun : Xunit.LongLivedMarshalByRefObject, IMessageSink,
     private readonly StageReport report;
     private readonly Stopwatch clock;
     private readonly TimeSpan limit;
+    private readonly HashSet<string> done;
+    private readonly StreamWriter log;
     private readonly ManualResetEventSlim finished = new();
     private readonly List<ITestCase> cases = [];
     private int begun;
 
-    private TestRun(StageReport report, Stopwatch clock, TimeSpan limit) => (this.report, this.clock, this.limit) = (report, clock, limit);
+    private TestRun(StageReport report, Stopwatch clock, TimeSpan limit, HashSet<string> done, StreamWriter log) =>
+        (this.report, this.clock, this.limit, this.done, this.log) = (report, clock, limit, done, log);
 
-    /// <summary>Runs the tests of <paramref name="assemblies"/>, which lie beside this one, each FILE or FILE:PART for tests whose names contain PART;
-    /// none begins after <paramref name="limit"/>.</summary>
-    public static StageReport Of(IReadOnlyList<string> assemblies, TimeSpan limit)
+    /// <summary>
+    /// Runs the tests of <paramref name="assemblies"/>, which lie beside this one, each FILE or FILE:PART for tests whose names contain PART, but those
+    /// that <paramref name="log"/> lists. None begins after <paramref name="limit"/>, or when the device is lost. The log gets a line before a test: id, tab, name.
+    /// </summary>
+    public static StageReport Of(IReadOnlyList<string> assemblies, string log, TimeSpan limit)
     {
         var report = new StageReport();
         var clock = Stopwatch.StartNew();
+        HashSet<string> done = [.. File.ReadLines(log).Select(line => line.Split('\t')[0])];
+        using StreamWriter writer = new(log, append: true) { AutoFlush = true };
         foreach (string assembly in assemblies)
         {
             string[] parts = assembly.Split(':', 2);
-            using TestRun run = new(report, clock, limit);
+            using TestRun run = new(report, clock, limit, done, writer);
             run.Run(Assembly.LoadFrom(Path.Combine(AppContext.BaseDirectory, parts[0])), parts.ElementAtOrDefault(1) ?? "");
         }
 
         report.Seconds = Math.Round(clock.Elapsed.TotalSeconds, 1);
+        report.DevicesLost = GpuFault.IsLatched ? 1 : 0;
         return report;
     }
 
@@ -44,8 +53,9 @@ internal sealed class TestRun : Xunit.LongLivedMarshalByRefObject, IMessageSink,
             case ITestCaseDiscoveryMessage found:
                 cases.Add(found.TestCase);
                 break;
-            case ITestCaseStarting:
+            case ITestCaseStarting starting:
                 begun++;
+                log.WriteLine($"{starting.TestCase.UniqueID}\t{starting.TestCase.DisplayName}");
                 break;
             case ITestPassed:
                 report.Passed++;
@@ -65,7 +75,7 @@ internal sealed class TestRun : Xunit.LongLivedMarshalByRefObject, IMessageSink,
                 break;
         }
 
-        return clock.Elapsed < limit;
+        return clock.Elapsed < limit && !(message is ITestCaseFinished && GpuFault.IsLatched);
     }
 
     /// <inheritdoc/>
@@ -79,7 +89,7 @@ internal sealed class TestRun : Xunit.LongLivedMarshalByRefObject, IMessageSink,
         framework.GetDiscoverer(info).Find(includeSourceInformation: false, this, options);
         finished.Wait();
         finished.Reset();
-        ITestCase[] chosen = [.. cases.Where(test => test.DisplayName.Contains(name, StringComparison.Ordinal))];
+        ITestCase[] chosen = [.. cases.Where(test => test.DisplayName.Contains(name, StringComparison.Ordinal) && !done.Contains(test.UniqueID))];
         framework.GetExecutor(assembly.GetName()).RunTests(chosen, this, options);
         finished.Wait();
         report.NotRun += chosen.Length - begun;

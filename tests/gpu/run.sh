@@ -100,8 +100,15 @@ sanitizer() {
     echo '{"missing":"compute-sanitizer is not installed"}'
     return
   fi
-  "$tool" --tool memcheck --error-exitcode 9 --log-file "$work/sanitizer.log" \
-    "$unpacked/dotnet/dotnet" "$unpacked/engine/app/NativeEngine.Gpu.dll" test $seconds NativeEngine.Cuda.Tests.dll:OpTableTests
+  # The double runs a block's threads in turn, so a missing barrier shows here alone.
+  local check line
+  rm -f "$work"/*.failed
+  for check in memcheck racecheck synccheck; do
+    line=$("$tool" --tool $check --target-processes all --error-exitcode 9 --log-file "$work/$check.log" \
+      "$unpacked/dotnet/dotnet" "$unpacked/engine/app/NativeEngine.Gpu.dll" test $((seconds / 3)) NativeEngine.Cuda.Tests.dll:OpTableTests) || touch "$work/$check.failed"
+    echo "\"$check\":$(tail -n 1 <<<"$line" | grep . || echo null)"
+  done | paste -sd, | sed 's/.*/{"checks":{&}}/'
+  ! ls "$work"/*.failed >/dev/null 2>&1
 }
 
 bench-small() {
@@ -115,9 +122,10 @@ bench-small() {
 
 bench-slice() {
   if [[ ${NATIVEENGINE_GPU_SIZES:-} == tiny ]]; then
-    benchmarks "slice --shape tiny-llama --samples 2 --seqlen 32 --sparsity 0.3"
+    benchmarks "slice --shape tiny-llama --samples 2 --seqlen 32 --sparsity 0.3" "slice --shape tiny-llama --samples 2 --seqlen 32 --sparsity 0.3 --eigen projector"
   else
-    benchmarks "slice --shape llama-7b --samples 128 --seqlen 2048 --sparsity 0.3" "slice --shape llama-7b --samples 1024 --seqlen 2048 --sparsity 0.3"
+    benchmarks "slice --shape llama-7b --samples 128 --seqlen 2048 --sparsity 0.3" "slice --shape llama-7b --samples 128 --seqlen 2048 --sparsity 0.3 --eigen projector" \
+      "slice --shape llama-7b --samples 1024 --seqlen 2048 --sparsity 0.3 --eigen projector" "slice --shape llama-7b --samples 1024 --seqlen 2048 --sparsity 0.3"
   fi
 }
 

@@ -25,8 +25,16 @@ internal static partial class BenchCommand
         report.Line("device", result.Device);
         report.Blank();
         report.Table(
-            ["n", "threads", "seconds", "residual", "orthogonality"],
-            [.. result.Rows.Select(row => (string[])[$"{row.N}", ThreadCount(row.Threads), $"{row.Seconds:0.0000}", $"{row.Residual:0.000}", $"{row.Orthogonality:0.000}"])]);
+            ["n", "threads", "method", "seconds", "residual", "orthogonality", "energy gap"],
+            [.. result.Rows.Select(row => (string[])
+            [
+                $"{row.N}", ThreadCount(row.Threads), row.Method, Or(row.Seconds, "0.0000"), Or(row.Residual, "g3"), Or(row.Orthogonality, "0.000"), Or(row.EnergyGap, "0.0e+0"),
+            ])]);
+        foreach (string problem in result.Rows.Where(row => row.Problem is not null).Select(row => $"{row.Method}, {row.N}: {row.Problem}").Distinct())
+        {
+            report.Text(problem);
+        }
+
         Print(result.Targets, report);
     }
 
@@ -63,6 +71,8 @@ internal static partial class BenchCommand
         }
     }
 
+    private static string Or(double? figure, string format) => figure?.ToString(format, CultureInfo.InvariantCulture) ?? "-";
+
     private static string ThreadCount(int? threads) => threads?.ToString(CultureInfo.InvariantCulture) ?? "-";
 
     private static void Print(SliceBenchResult result, Report report)
@@ -70,6 +80,7 @@ internal static partial class BenchCommand
         report.Line("shape", result.Shape);
         report.Line("parameters", Format.Count(result.Parameters));
         report.Line("device", result.Device);
+        report.Line("eigensolver", result.Eigen == EigenSolver.Projector ? "projector" : "exact");
         report.Line("GFLOP/s", $"{Format.Rate(result.Gflops)}, {Format.Percent(result.ShareOfPeak)} of the peak");
         report.Line("disk", $"{Format.Bytes((long)result.Disk.WriteBytesPerSecond)}/s written, {Format.Bytes((long)result.Disk.ReadBytesPerSecond)}/s read, {Format.Bytes(result.Disk.Bytes)}");
         report.Blank();

@@ -44,7 +44,7 @@ internal static partial class BenchCommand
 
         Verb verb = new(
             "eigen",
-            "Time symmetric eigendecompositions in fp64, and show how accurate they are.",
+            "Time symmetric eigendecompositions in fp64 beside the spectral projector of slice --eigen projector, which finds the subspace of the largest seven tenths, and show how accurate they are.",
             "nativeengine bench eigen",
             "nativeengine bench eigen --n 768,4096 --json") { sizes, threads, common.Device };
         common.AddReportingTo(verb);
@@ -77,16 +77,18 @@ internal static partial class BenchCommand
         Option<int> samples = Checked.Integer("--samples", "Calibration windows of the largest run", 32);
         Option<int> seqLen = Checked.Integer("--seqlen", "Tokens per window, never above the shape's positions", 2048);
         Option<double> sparsity = SliceCommand.Sparsity();
+        Option<EigenSolver> eigen = Checked.Choice(
+            "--eigen", "What finds the kept subspaces", ("exact", EigenSolver.Exact), ("projector", EigenSolver.Projector));
         CommonOptions common = new() { Computes = true, Dtype = CommonOptions.ComputeType("fp32 on cpu, bf16 on cuda") };
 
         Verb verb = new(
             "slice",
             "Time slicing, on random weights in the shape of a real model that are drawn on the device and written nowhere; what files would add is measured apart. On a CPU in runs of growing depth and length: seconds per layer and million tokens are constant where time is linear in both.",
             "nativeengine bench slice --shape opt-125m --samples 32",
-            "nativeengine bench slice --device cuda --shape llama-7b --samples 128 --seqlen 2048 --sparsity 0.3") { shape, samples, seqLen, sparsity };
+            "nativeengine bench slice --device cuda --shape llama-7b --samples 128 --seqlen 2048 --sparsity 0.3") { shape, samples, seqLen, sparsity, eigen };
         common.AddTo(verb);
         verb.SetAction(parse => host.Run(parse, common, session => SliceBench.Run(
-            session, parse.GetRequiredValue(shape), parse.GetValue(samples), parse.GetValue(seqLen), parse.GetValue(sparsity)), Print));
+            session, parse.GetRequiredValue(shape), parse.GetValue(samples), parse.GetValue(seqLen), parse.GetValue(sparsity), parse.GetValue(eigen)), Print));
         return verb;
     }
 

@@ -26,6 +26,8 @@ internal static class SliceCommand
         Option<int> round = Checked.Integer("--round", "Round kept widths down to a multiple of n", Defaults.Round);
         Option<Orientation> orientation = Checked.Choice(
             "--orientation", "Keep the principal components as they are, or mixed by a random rotation", ("pca", Orientation.Pca), ("random", Orientation.Random));
+        Option<EigenSolver> eigen = Checked.Choice(
+            "--eigen", "What finds the kept subspace: projector is for GPUs, and needs --orientation random", ("exact", EigenSolver.Exact), ("projector", EigenSolver.Projector));
         Option<string?> schedule = Checked.Text("--schedule", "FILE", "Widths per layer, as a SlicingConfig JSON of SliceGPT; replaces --sparsity");
         Option<bool> sliceHead = Checked.Flag("--slice-head", "Slice the last signal, the input of the head, too");
         Option<bool> rotateOnly = Checked.Flag("--rotate-only", "Rotate and delete nothing");
@@ -44,7 +46,7 @@ internal static class SliceCommand
             "nativeengine slice samples/sample-llama sliced --sparsity 0.3 --calibration samples/wikitext-2-valid-excerpt.txt --eval samples/wikitext-2-test-excerpt.txt",
             "nativeengine slice llama-2-7b sliced --schedule widths.json --calibration tokens.safetensors --store fp32 --json")
         {
-            model, output, calibration, sparsity, samples, seqLen, round, orientation, schedule, sliceHead, rotateOnly, compat, eval, evalSeqLen, tokenizer, store, overwrite,
+            model, output, calibration, sparsity, samples, seqLen, round, orientation, eigen, schedule, sliceHead, rotateOnly, compat, eval, evalSeqLen, tokenizer, store, overwrite,
         };
         verb.Exclusive(sparsity, schedule, rotateOnly);
         verb.Validators.Add(result =>
@@ -65,6 +67,7 @@ internal static class SliceCommand
                 SeqLen = parse.GetValue(seqLen),
                 Round = parse.GetValue(round),
                 Orientation = parse.GetValue(orientation),
+                Eigen = parse.GetValue(eigen),
                 Schedule = parse.GetValue(schedule),
                 SliceHead = parse.GetValue(sliceHead),
                 RotateOnly = parse.GetValue(rotateOnly),
@@ -91,6 +94,11 @@ internal static class SliceCommand
 
         report.Line("calibration", $"{result.Samples} windows of {result.SeqLen} tokens");
         report.Line("tokenizer", result.Tokenizer);
+        if (result.Eigen == EigenSolver.Projector)
+        {
+            report.Line("eigensolver", result.EigenFallbacks == 0 ? "projector" : $"projector, {result.EigenFallbacks} times the exact one instead");
+        }
+
         LayerTable.Print(report, result.Layers);
         report.Blank();
         report.Phases(result.Phases);

@@ -56,7 +56,7 @@ internal sealed class KernelCases : IDisposable
 
     /// <summary>Those that the device has.</summary>
     public IEnumerable<KernelCase> All => Memory().Concat(Pointwise()).Concat(Norms()).Concat(Positions()).Concat(Mlp()).Concat(Loss()).Concat(Importance())
-        .Concat(Products()).Concat(Attention()).Where(test => backend.Supports(test.Op, test.Op is Op.SymEig or Op.Qr ? DType.F64 : real));
+        .Concat(Products()).Concat(Attention()).Where(test => backend.Supports(test.Op, test.Op is Op.SymEig or Op.Qr or Op.CholeskySolve ? DType.F64 : real));
 
     /// <inheritdoc/>
     public void Dispose() => owned.ForEach(t => t.Dispose());
@@ -162,6 +162,17 @@ internal sealed class KernelCases : IDisposable
         })
         {
             Flops = 8 * cube / 3,
+            Peak = DType.F64,
+        };
+        Tensor ones = Own(backend.Upload<double>(new Shape(size, 1), [.. Enumerable.Repeat(1.0, size)]));
+        yield return new($"CholeskySolve {size}", Op.CholeskySolve, () =>
+        {
+            backend.Zero(a);
+            backend.Copy(a.Diagonal(), ones);
+            backend.CholeskySolve(q, a);
+        })
+        {
+            Flops = 7 * cube / 3,
             Peak = DType.F64,
         };
     }

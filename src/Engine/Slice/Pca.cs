@@ -24,6 +24,13 @@ internal sealed class Pca : IDisposable
     /// <summary>H += x^T x. (N,D)</summary>
     public void Add(Tensor x) => backend.Gram(h, x);
 
+    /// <summary>The subspace of the first <paramref name="k"/> components, which damping does not change either.</summary>
+    public Projection Subspace(SpectralProjector projector, long k)
+    {
+        CheckFinite();
+        return projector.Top(h, k);
+    }
+
     /// <summary>The eigenvectors of H as ROWS, largest eigenvalue first, and the eigenvalues. (D,D)</summary>
     public (Tensor Rows, double[] Eigenvalues) Solve()
     {
@@ -36,14 +43,7 @@ internal sealed class Pca : IDisposable
         }
 
         backend.Upload<double>(h.Diagonal(), Array.ConvertAll(diagonal, v => v + Damping * trace / d));
-        if (!backend.AllFinite(h))
-        {
-            throw new EngineException("NE10003", "the covariance of the calibration signal is not finite")
-            {
-                Hint = "check the checkpoint and the calibration text; very large activations overflow fp32",
-            };
-        }
-
+        CheckFinite();
         using Tensor values = backend.Alloc(DType.F64, new Shape(d)), ascending = backend.Alloc(DType.F64, new Shape(d, d));
         backend.SymEig(values, ascending, h);
         Tensor rows = backend.Alloc(DType.F64, new Shape(d, d));
@@ -59,4 +59,15 @@ internal sealed class Pca : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => h.Dispose();
+
+    private void CheckFinite()
+    {
+        if (!backend.AllFinite(h))
+        {
+            throw new EngineException("NE10003", "the covariance of the calibration signal is not finite")
+            {
+                Hint = "check the checkpoint and the calibration text; very large activations overflow fp32",
+            };
+        }
+    }
 }

@@ -35,7 +35,9 @@ internal sealed class SliceGpt : IDisposable
     private readonly Rotate rotate;
     private readonly Forward forward;
     private readonly NumpyRandom? random;
+    private readonly SpectralProjector? projector;
     private readonly List<double[]> eigenvalues = [];
+    private int solved;
 
     /// <summary>Prepares to slice <paramref name="model"/> to the widths of <paramref name="target"/>.</summary>
     /// <param name="session">device, progress, seconds by phase</param>
@@ -44,8 +46,11 @@ internal sealed class SliceGpt : IDisposable
     /// <param name="orientation">basis of each slice</param>
     /// <param name="seed">of a random orientation</param>
     /// <param name="compat">quirks S1 and S2 of the reference</param>
-    public SliceGpt(Session session, CausalModel model, ModelSpec target, Orientation orientation, long seed, bool compat)
+    /// <param name="eigen">a projector for a random orientation alone</param>
+    public SliceGpt(
+        Session session, CausalModel model, ModelSpec target, Orientation orientation, long seed, bool compat, EigenSolver eigen = EigenSolver.Exact)
     {
+        SliceOptions.CheckEigen(orientation, eigen);
         (this.session, this.model, this.target) = (session, model, target);
         backend = session.Backend;
         fused = Fusion.Fused(model.Spec, compat);
@@ -55,10 +60,14 @@ internal sealed class SliceGpt : IDisposable
         random = orientation == Orientation.Pca ? null
             : seed is >= 0 and <= uint.MaxValue ? new NumpyRandom((uint)seed)
             : throw new EngineException("NE2023", $"a random orientation cannot be drawn from seed {seed}") { Key = "--seed", Expected = $"0 to {uint.MaxValue}" };
+        projector = eigen == EigenSolver.Projector ? new SpectralProjector(backend, (ulong)seed) : null;
     }
 
-    /// <summary>Eigenvalues of every PCA so far, descending, damping included: the first layer's input, then behind every station.</summary>
+    /// <summary>Eigenvalues of every PCA so far that the exact solver did, descending, damping included: the first layer's input, then behind every station.</summary>
     public IReadOnlyList<double[]> Eigenvalues => eigenvalues;
+
+    /// <summary>How often the exact solver had to do what the projector could not.</summary>
+    public int EigenFallbacks { get; private set; }
 
     /// <summary>Called with the number of each PCA and its components, which it may replace: a recorded run is replayed in its own basis.</summary>
     internal Action<int, Tensor>? OnComponents { get; init; }
@@ -152,6 +161,11 @@ internal sealed class SliceGpt : IDisposable
         s.Shortcut = s.Shortcut is null ? Narrow(qk, DType.F32) : rotate.Left(qk, s.Shortcut);
         using Tensor basis = Narrow(qk, model.DType);
         q.Dispose();
+        if (projector is not null && s.MlpDown is not null && l == fused.Layers.Count - 1 && keep == next)
+        {
+            return Identity(next); // nothing is cut behind the last station, so any basis will do there
+        }
+
         using Station? rounded = model.DType == DType.F32 ? null : s.Copy(backend, model.DType);
 
         using var pca = new Pca(backend, next);
@@ -205,10 +219,23 @@ internal sealed class SliceGpt : IDisposable
         backend.Copy(signal.ColumnRange(0, x.Columns), x);
     }
 
-    /// <summary>The components; a random orientation mixes the ones that are kept.</summary>
+    /// <summary>The components; a random orientation mixes the ones that are kept, and a projector finds them mixed, and no others.</summary>
     private Tensor Solve(Pca pca, int kept)
     {
         session.Switch("eigen");
+        solved++;
+        if (projector is not null)
+        {
+            (Tensor? rows, _, _, string? problem) = pca.Subspace(projector, kept);
+            if (rows is not null)
+            {
+                return rows;
+            }
+
+            EigenFallbacks++;
+            session.Reporter.Notice($"the exact eigensolver does PCA {solved}, because the projector fails: {problem}");
+        }
+
         (Tensor q, double[] values) = pca.Solve();
         OnComponents?.Invoke(eigenvalues.Count, q);
         eigenvalues.Add(values);
@@ -234,6 +261,15 @@ internal sealed class SliceGpt : IDisposable
         backend.Qr(r, uniform);
         backend.Gemm(mixed, r, q, transposeA: true);
         backend.Copy(q, mixed);
+    }
+
+    private Tensor Identity(int width)
+    {
+        Tensor identity = backend.Alloc(DType.F64, new Shape(width, width));
+        using Tensor ones = backend.Upload<double>(new Shape(width, 1), [.. Enumerable.Repeat(1.0, width)]);
+        backend.Zero(identity);
+        backend.Copy(identity.Diagonal(), ones);
+        return identity;
     }
 
     private Tensor Narrow(Tensor wide, DType dtype)

@@ -24,4 +24,13 @@ public sealed partial class CpuBackend
         using Tensor work = Alloc(DType.F64, new Shape(LinalgQr.WorkSize(a.Rows)));
         LinalgQr.Run(team, a.Rows, (double*)q.Address, q.RowStride, (double*)a.Address, a.RowStride, (double*)work.Address);
     }
+
+    /// <inheritdoc/>
+    public unsafe void CholeskySolve(Tensor b, Tensor a)
+    {
+        Check.CholeskySolve(b, a);
+        using Tensor work = Alloc(DType.F64, new Shape(LinalgCholesky.WorkSize(b.Rows, a.Rows)));
+        long minor = LinalgCholesky.Solve(team, b.Rows, a.Rows, (double*)b.Address, b.RowStride, (double*)a.Address, a.RowStride, (double*)work.Address);
+        Check.PositiveDefinite(minor, a);
+    }
 }

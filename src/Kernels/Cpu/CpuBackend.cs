@@ -55,7 +55,7 @@ public sealed partial class CpuBackend : IBackend
         Op.Upload or Op.Download or Op.Fill or Op.Drain or Op.Copy or Op.Zero or Op.KeepRows or Op.KeepColumns => true,
         Op.AllFinite or Op.AddSaliency or Op.Uniform => dtype is DType.F32 or DType.F64 or DType.BF16,
         Op.Gram => dtype == DType.F32,
-        Op.SymEig or Op.Qr => dtype == DType.F64,
+        Op.SymEig or Op.Qr or Op.CholeskySolve => dtype == DType.F64,
         _ => dtype is DType.F32 or DType.F64,
     };
 

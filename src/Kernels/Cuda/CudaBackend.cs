@@ -84,7 +84,7 @@ public sealed partial class CudaBackend : IBackend
     {
         Op.Upload or Op.Download or Op.Fill or Op.Drain or Op.Copy or Op.Zero or Op.KeepRows or Op.KeepColumns => true,
         Op.Gram or Op.Attention or Op.AttentionBackward => dtype is DType.F32 or DType.F16 or DType.BF16,
-        Op.SymEig or Op.Qr => dtype == DType.F64,
+        Op.SymEig or Op.Qr or Op.CholeskySolve => dtype == DType.F64,
         Op.AdamW => dtype is DType.F32 or DType.F64,
         _ => dtype.IsFloat(),
     };

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using NativeEngine.Kernels.Interop.Native;
 using static NativeEngine.Kernels.Interop.Native.cublasFillMode_t;
 using static NativeEngine.Kernels.Interop.Native.CuSolver;
@@ -52,20 +53,54 @@ internal sealed unsafe class CuSolverHandle : CudaHandle
             device, (nuint)workspace.DeviceBytes, (void*)host, (nuint)workspace.HostBytes, info),
         $"n {n}");
 
+    /// <summary>Why this cuSOLVER has no <see cref="SymEigBatched"/>, which came with a later CUDA 12; null where it has.</summary>
+    public static string? SymEigBatchedProblem
+    {
+        get
+        {
+            LoadedLibrary library = NativeLibs.Process.Load(Libraries.CuSolver);
+            return NativeLibrary.TryGetExport(library.Handle, nameof(cusolverDnXsyevBatched), out _) ? null
+                : $"cuSOLVER {library.Version} has no {nameof(cusolverDnXsyevBatched)}";
+        }
+    }
+
+    /// <summary>What <see cref="SymEigBatched"/> needs for n x n.</summary>
+    public SolverWorkspace SymEigBatchedWorkspace(DeviceMatrix a, nint values, long n)
+    {
+        nuint device, host;
+        Gate.Check(
+            cusolverDnXsyevBatched_bufferSize(
+                handle, parameters, Vectors, CUBLAS_FILL_MODE_UPPER, n, F64, a.Address, a.Stride, F64, values, F64, &device, &host, 1),
+            $"n {n}");
+        return new((long)device, (long)host);
+    }
+
+    /// <summary>As <see cref="SymEig"/>, by the function for batches, of which this is one.</summary>
+    public void SymEigBatched(DeviceMatrix a, nint values, long n, nint device, nint host, SolverWorkspace workspace, nint info) => Gate.Check(
+        cusolverDnXsyevBatched(
+            handle, parameters, Vectors, CUBLAS_FILL_MODE_UPPER, n, F64, a.Address, a.Stride, F64, values, F64,
+            device, (nuint)workspace.DeviceBytes, (void*)host, (nuint)workspace.HostBytes, info, 1),
+        $"n {n}");
+
     /// <summary>What <see cref="Cholesky"/> needs for n x n.</summary>
     public SolverWorkspace CholeskyWorkspace(DeviceMatrix a, long n)
     {
         nuint device, host;
-        Gate.Check(cusolverDnXpotrf_bufferSize(handle, parameters, CUBLAS_FILL_MODE_LOWER, n, F64, a.Address, a.Stride, F64, &device, &host), $"n {n}");
+        Gate.Check(cusolverDnXpotrf_bufferSize(handle, parameters, CUBLAS_FILL_MODE_UPPER, n, F64, a.Address, a.Stride, F64, &device, &host), $"n {n}");
         return new((long)device, (long)host);
     }
 
-    /// <summary>The lower triangle of <paramref name="a"/> becomes its Cholesky factor; info > 0 is the order of the first minor that is not positive.</summary>
+    /// <summary>The upper triangle of <paramref name="a"/>, as of <see cref="SymEig"/>, becomes its Cholesky factor; info > 0 is the order of the first minor that is not positive.</summary>
     public void Cholesky(DeviceMatrix a, long n, nint device, nint host, SolverWorkspace workspace, nint info) => Gate.Check(
         cusolverDnXpotrf(
-            handle, parameters, CUBLAS_FILL_MODE_LOWER, n, F64, a.Address, a.Stride, F64,
+            handle, parameters, CUBLAS_FILL_MODE_UPPER, n, F64, a.Address, a.Stride, F64,
             device, (nuint)workspace.DeviceBytes, (void*)host, (nuint)workspace.HostBytes, info),
         $"n {n}");
+
+    /// <summary>The columns of b (n,count) become those of a^-1 b, for the factor that <see cref="Cholesky"/> left in <paramref name="a"/>.</summary>
+    public void CholeskySolve(DeviceMatrix a, DeviceMatrix b, long n, long count, nint info) => Gate.Check(
+        cusolverDnXpotrs(handle, parameters, CUBLAS_FILL_MODE_UPPER, n, count, F64, a.Address, a.Stride, F64, b.Address, b.Stride, info),
+        $"n {n}, {count} columns");
 
     /// <summary>What <see cref="Qr"/> needs for n x n: the larger of its two steps.</summary>
     public SolverWorkspace QrWorkspace(DeviceMatrix a, nint tau, long n)

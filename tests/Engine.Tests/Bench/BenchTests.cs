@@ -59,6 +59,31 @@ public sealed class BenchTests
         Assert.Empty(result.Targets);
     }
 
+    [Fact]
+    public void A_projector_is_measured_without_the_last_station()
+    {
+        using var session = new Session("cpu", 1);
+        SliceBenchResult result = SliceBench.Run(session, Shape, samples: 4, seqLen: 128, sparsity: 0.3, EigenSolver.Projector);
+        Assert.Equal(EigenSolver.Projector, result.Eigen);
+        Assert.True(result.Gflops > 0);
+    }
+
+    [Fact]
+    public void Eigenvectors_and_their_subspace_are_timed_beside_each_other()
+    {
+        using var session = new Session("cpu", 1);
+        EigenBenchResult result = EigenBench.Run(session, [96], [1, 2]);
+        Assert.Equal([(1, "exact"), (1, "projector"), (2, "exact"), (2, "projector")], result.Rows.Select(row => (row.Threads!.Value, row.Method)));
+        Assert.All(result.Rows, row =>
+        {
+            Assert.Null(row.Problem);
+            Assert.True(row.Seconds > 0);
+            Assert.InRange(row.Orthogonality!.Value, 0, 1);
+            Assert.InRange(row.EnergyGap!.Value, -Tolerances.SameInF64, row.Method == "exact" ? Tolerances.SameInF64 : Tolerances.EnergyGap);
+        });
+        Assert.All(result.Rows.Where(row => row.Method == "exact"), row => Assert.InRange(row.Residual!.Value, 0, 1));
+    }
+
     [Theory]
     [InlineData(30, 2)]
     [InlineData(90, 2.0 / 3)]

@@ -16,18 +16,19 @@ internal sealed class SlicedRun : IDisposable
 
     public SlicedRun(
         string model, TokenWindows calibration, Func<ModelSpec, ModelSpec> schedule,
-        bool compat = true, Orientation orientation = Orientation.Pca, long seed = 42, Action<int, Tensor>? onComponents = null, string device = "cpu")
+        bool compat = true, Orientation orientation = Orientation.Pca, long seed = 42, Action<int, Tensor>? onComponents = null, string device = "cpu",
+        EigenSolver eigen = EigenSolver.Exact, IReporter? reporter = null)
     {
-        (Device, session) = (device, new Session(device, threads: 2));
+        (Device, session) = (device, new Session(device, threads: 2, reporter));
         using CausalModel dense = CausalModel.Open(session.Backend, model);
         ModelSpec fused = Fusion.Fused(dense.Spec, compat);
         FusedParameters = (fused with { Shortcuts = false }).ParameterCount();
         Target = schedule(fused);
-        using var slicer = new SliceGpt(session, dense, Target, orientation, seed, compat) { OnComponents = onComponents };
+        using var slicer = new SliceGpt(session, dense, Target, orientation, seed, compat, eigen) { OnComponents = onComponents };
         using var writer = new ModelFolderWriter(session.Backend, dense, Target, DType.F32, "slicegpt", folder, overwrite: false);
         slicer.Run(calibration, writer.Write);
         writer.Commit([]);
-        Eigenvalues = slicer.Eigenvalues;
+        (Eigenvalues, EigenFallbacks) = (slicer.Eigenvalues, slicer.EigenFallbacks);
         Model = CausalModel.Open(session.Backend, folder);
     }
 
@@ -39,6 +40,8 @@ internal sealed class SlicedRun : IDisposable
     public ModelSpec Target { get; }
 
     public IReadOnlyList<double[]> Eigenvalues { get; }
+
+    public int EigenFallbacks { get; }
 
     public CausalModel Model { get; }
 

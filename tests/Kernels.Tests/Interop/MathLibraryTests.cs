@@ -97,14 +97,20 @@ public sealed class MathLibraryTests
     }
 
     [SkippableFact]
-    public void Cholesky_leaves_its_factor_and_says_where_there_is_none()
+    public void Cholesky_leaves_its_factor_solves_by_it_and_says_where_there_is_none()
     {
         using Gpu gpu = new(libraries: true);
         using CuSolverHandle solver = new(gpu.Stream);
         DeviceMatrix a = new(gpu.Upload<double>(4, 2, 2, 5), DType.F64, 2);
         Factorise(gpu, solver.CholeskyWorkspace(a, 2), (device, host, workspace, info) => solver.Cholesky(a, 2, device, host, workspace, info));
         double[] factor = gpu.Download<double>(a.Address, 4);
-        Assert.Equal((2, 1, 2), (factor[0], factor[1], factor[3]));
+        Assert.Equal((2, 1, 2), (factor[0], factor[2], factor[3]));
+
+        DeviceMatrix b = new(gpu.Upload<double>(8, 12, 4, 2), DType.F64, 2);
+        nint info = gpu.Upload(-1);
+        solver.CholeskySolve(a, b, 2, 2, info);
+        Assert.Equal([1, 2, 1, 0], gpu.Download<double>(b.Address, 4));
+        Assert.Equal(0, gpu.Download<int>(info, 1)[0]);
 
         DeviceMatrix indefinite = new(gpu.Upload<double>(1, 2, 2, 1), DType.F64, 2);
         Factorise(

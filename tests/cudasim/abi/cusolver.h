@@ -58,6 +58,9 @@ CUDASIM_API cusolverStatus_t cusolverDnXpotrf_bufferSize(cusolverDnHandle_t hand
 CUDASIM_API cusolverStatus_t cusolverDnXpotrf(cusolverDnHandle_t handle, cusolverDnParams_t params, cublasFillMode_t uplo, int64_t n,
                                               cudaDataType dataTypeA, void* A, int64_t lda, cudaDataType computeType, void* bufferOnDevice,
                                               size_t workspaceInBytesOnDevice, void* bufferOnHost, size_t workspaceInBytesOnHost, int* info);
+CUDASIM_API cusolverStatus_t cusolverDnXpotrs(cusolverDnHandle_t handle, cusolverDnParams_t params, cublasFillMode_t uplo, int64_t n, int64_t nrhs,
+                                              cudaDataType dataTypeA, const void* A, int64_t lda, cudaDataType dataTypeB, void* B, int64_t ldb,
+                                              int* info);
 CUDASIM_API cusolverStatus_t cusolverDnXgeqrf_bufferSize(cusolverDnHandle_t handle, cusolverDnParams_t params, int64_t m, int64_t n,
                                                          cudaDataType dataTypeA, const void* A, int64_t lda, cudaDataType dataTypeTau,
                                                          const void* tau, cudaDataType computeType, size_t* workspaceInBytesOnDevice,

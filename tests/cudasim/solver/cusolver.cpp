@@ -197,6 +197,23 @@ cusolverStatus_t cusolverDnXpotrf(cusolverDnHandle_t handle, cusolverDnParams_t,
     });
 }
 
+cusolverStatus_t cusolverDnXpotrs(cusolverDnHandle_t handle, cusolverDnParams_t, cublasFillMode_t uplo, int64_t n, int64_t nrhs,
+                                  cudaDataType dataTypeA, const void* A, int64_t lda, cudaDataType dataTypeB, void* B, int64_t ldb, int* info) {
+    return solver_call(__func__, [&](Context& context) {
+        const Operand a{const_cast<void*>(A), dataTypeA, n, n, lda}, b{B, dataTypeB, n, nrhs, ldb};
+        a.check();
+        b.check();
+        require(dataTypeB == dataTypeA, CUSOLVER_STATUS_NOT_SUPPORTED, "the factor and the right-hand sides differ in type");
+        queue(context, handle_of(handle), "potrs", b, {nullptr, dataTypeB, 0}, {}, info, [=, &context] {
+            check_range(context.memory(), a.data, a.extent(), "the factor");
+            Dense columns = b.load(0);
+            cholesky_solve(a.load_symmetric(uplo, 0), columns);
+            b.store(columns, 0);
+            *info = 0;
+        });
+    });
+}
+
 cusolverStatus_t cusolverDnXgeqrf_bufferSize(cusolverDnHandle_t handle, cusolverDnParams_t, int64_t m, int64_t n, cudaDataType dataTypeA, const void*,
                                              int64_t lda, cudaDataType, const void*, cudaDataType, size_t* workspaceInBytesOnDevice,
                                              size_t* workspaceInBytesOnHost) {

@@ -89,6 +89,21 @@ std::int64_t cholesky(Dense& a) {
     return 0;
 }
 
+void cholesky_solve(const Dense& factor, Dense& b) {
+    for (std::int64_t j = 0; j < b.columns; j++) {
+        for (std::int64_t i = 0; i < b.rows; i++) {
+            for (std::int64_t k = 0; k < i; k++)
+                b(i, j) -= factor(i, k) * b(k, j);
+            b(i, j) /= factor(i, i);
+        }
+        for (std::int64_t i = b.rows - 1; i >= 0; i--) {
+            for (std::int64_t k = i + 1; k < b.rows; k++)
+                b(i, j) -= factor(k, i) * b(k, j);
+            b(i, j) /= factor(i, i);
+        }
+    }
+}
+
 namespace {
 
 /// Column j of a, from row `from` on, minus tau v (v . column), v in column k of the reflectors below row k.

@@ -18,6 +18,9 @@ Eigen symmetric_eigen(Dense a);
 /// The lower triangle becomes L with a = L L^T. The order of the first minor that is not positive, or 0.
 std::int64_t cholesky(Dense& a);
 
+/// b becomes (L L^T)^-1 b, for the lower triangle L of factor.
+void cholesky_solve(const Dense& factor, Dense& b);
+
 /// Householder QR as LAPACK's geqrf leaves it: R in the upper triangle, reflectors I - tau v v^T below, v(0) = 1.
 std::vector<double> householder_qr(Dense& a);
 

@@ -142,6 +142,24 @@ TEST(a_cholesky_factor_rebuilds_the_matrix_and_names_the_minor_that_fails) {
     CHECK_EQUAL(factor(Buffer<double>(indefinite), CUBLAS_FILL_MODE_UPPER), 8);
 }
 
+TEST(a_cholesky_factor_solves_for_many_right_hand_sides) {
+    const Gpu gpu;
+    const Solver solver;
+    for (const auto uplo : {CUBLAS_FILL_MODE_LOWER, CUBLAS_FILL_MODE_UPPER}) {
+        const Buffer<double> a(definite()), b(definite());
+        const Buffer<int> info(1);
+        std::size_t device, host;
+        SOLVE(cusolverDnXpotrf_bufferSize(solver.handle, solver.parameters, uplo, n, CUDA_R_64F, a.pointer(), n, CUDA_R_64F, &device, &host));
+        const Buffer<std::byte> workspace(device);
+        std::vector<std::byte> host_workspace(host);
+        SOLVE(cusolverDnXpotrf(solver.handle, solver.parameters, uplo, n, CUDA_R_64F, a.pointer(), n, CUDA_R_64F, workspace.pointer(), device,
+                               host_workspace.data(), host, info.pointer()));
+        SOLVE(cusolverDnXpotrs(solver.handle, solver.parameters, uplo, n, n, CUDA_R_64F, a.pointer(), n, CUDA_R_64F, b.pointer(), n, info.pointer()));
+        CHECK(error(b.read(), identity(), identity()) < 1e-14);
+        CHECK_EQUAL(info.read()[0], 0);
+    }
+}
+
 TEST(reflectors_give_q_and_r_with_lapacks_signs) {
     const Gpu gpu;
     const Solver solver;

@@ -49,6 +49,18 @@ internal static unsafe partial class CuSolver
         nint handle, nint parameters, cusolverEigMode_t mode, cublasFillMode_t triangle, long n, cudaDataType typeA, nint a, long lda,
         cudaDataType typeValues, nint values, cudaDataType computeType, nint device, nuint deviceBytes, void* host, nuint hostBytes, nint info);
 
+    /// <summary>Not in every CUDA 12: see <see cref="CuSolverHandle.SymEigBatchedProblem"/>.</summary>
+    [LibraryImport(Libraries.CuSolver)]
+    public static partial cusolverStatus_t cusolverDnXsyevBatched_bufferSize(
+        nint handle, nint parameters, cusolverEigMode_t mode, cublasFillMode_t triangle, long n, cudaDataType typeA, nint a, long lda,
+        cudaDataType typeValues, nint values, cudaDataType computeType, nuint* deviceBytes, nuint* hostBytes, long batch);
+
+    /// <summary>As its buffer size.</summary>
+    [LibraryImport(Libraries.CuSolver)]
+    public static partial cusolverStatus_t cusolverDnXsyevBatched(
+        nint handle, nint parameters, cusolverEigMode_t mode, cublasFillMode_t triangle, long n, cudaDataType typeA, nint a, long lda,
+        cudaDataType typeValues, nint values, cudaDataType computeType, nint device, nuint deviceBytes, void* host, nuint hostBytes, nint info, long batch);
+
     [LibraryImport(Libraries.CuSolver)]
     public static partial cusolverStatus_t cusolverDnXpotrf_bufferSize(
         nint handle, nint parameters, cublasFillMode_t triangle, long n, cudaDataType typeA, nint a, long lda,
@@ -58,6 +70,11 @@ internal static unsafe partial class CuSolver
     public static partial cusolverStatus_t cusolverDnXpotrf(
         nint handle, nint parameters, cublasFillMode_t triangle, long n, cudaDataType typeA, nint a, long lda,
         cudaDataType computeType, nint device, nuint deviceBytes, void* host, nuint hostBytes, nint info);
+
+    [LibraryImport(Libraries.CuSolver)]
+    public static partial cusolverStatus_t cusolverDnXpotrs(
+        nint handle, nint parameters, cublasFillMode_t triangle, long n, long columns, cudaDataType typeA, nint a, long lda,
+        cudaDataType typeB, nint b, long ldb, nint info);
 
     [LibraryImport(Libraries.CuSolver)]
     public static partial cusolverStatus_t cusolverDnXgeqrf_bufferSize(
