@@ -60,6 +60,16 @@ public sealed class ModelTests
     }
 
     [SkippableFact]
+    public void Heads_that_are_too_wide_are_refused_when_a_model_is_opened()
+    {
+        IBackend device = Device.Open();
+        string folder = Shared.Fixture("llama-mha");
+        ModelSpec spec = SpecReader.Read(folder), wide = spec with { Layers = [.. spec.Layers.Select(layer => layer with { HeadDim = device.LargestHead + 8 })] };
+        EngineException error = Assert.Throws<EngineException>(() => CausalModel.Of(device, wide, Checkpoint.Open(folder), DType.F32, 0));
+        Assert.Equal(("NE4070", "head_dim", "264", "run with --device cpu"), (error.Code, error.Key, error.Found, error.Hint));
+    }
+
+    [SkippableFact]
     public void Log_probabilities_of_a_streamed_model_agree() => Compare(Shared.Fixture("llama-mha"), mask: null, weightMemory: 0);
 
     [SkippableFact]

@@ -10,7 +10,6 @@ namespace NativeEngine.Kernels.Cuda;
 public sealed partial class CudaBackend : IBackend
 {
     private const int RowAlignment = 16; // bytes that kernels move at once, and that the best algorithms of cuBLASLt count on
-    private const int LargestHead = 256;
 
     private static readonly KernelPrototype FirstOutsideKernel = new("first_outside_forward(int* index, const int* x, int count, int low, int end)");
     private static readonly KernelPrototype FirstUnorderedKernel = new("first_unordered_forward(int* index, const int* x, int count)");
@@ -63,6 +62,9 @@ public sealed partial class CudaBackend : IBackend
 
     /// <inheritdoc/>
     public bool IsHost => false;
+
+    /// <inheritdoc/>
+    public int LargestHead => 256;
 
     /// <inheritdoc/>
     public int BatchRows => 16 * 2048;
