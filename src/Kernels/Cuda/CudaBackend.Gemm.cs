@@ -90,9 +90,5 @@ public sealed partial class CudaBackend
         return y;
     }
 
-    private static DeviceMatrix Matrix(Tensor t, long rows = 0)
-    {
-        t.Owner.IsUsed = true;
-        return new(t.Address, t.DType, t.RowStride, rows * t.RowStride);
-    }
+    private static DeviceMatrix Matrix(Tensor t, long rows = 0) => new(t.Use(), t.DType, t.RowStride, rows * t.RowStride);
 }
