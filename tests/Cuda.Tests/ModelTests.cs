@@ -1,6 +1,7 @@
 using NativeEngine.Checkpoints;
 using NativeEngine.Kernels;
 using NativeEngine.Kernels.Cpu;
+using NativeEngine.Kernels.Cuda;
 using NativeEngine.Model;
 using NativeEngine.Spec;
 using NativeEngine.Testing;
@@ -62,7 +63,7 @@ public sealed class ModelTests
     [SkippableFact]
     public void Heads_that_are_too_wide_are_refused_when_a_model_is_opened()
     {
-        IBackend device = Device.Open();
+        CudaBackend device = Device.Open();
         string folder = Shared.Fixture("llama-mha");
         ModelSpec spec = SpecReader.Read(folder), wide = spec with { Layers = [.. spec.Layers.Select(layer => layer with { HeadDim = device.LargestHead + 8 })] };
         EngineException error = Assert.Throws<EngineException>(() => CausalModel.Of(device, wide, Checkpoint.Open(folder), DType.F32, 0));
