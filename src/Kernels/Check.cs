@@ -15,9 +15,19 @@ internal static partial class Check
         }
     }
 
+    /// <summary>No tensor that is given was given back: without an address it would pass for one that is absent.</summary>
+    public static void Alive(params ReadOnlySpan<Tensor?> tensors)
+    {
+        foreach (Tensor? tensor in tensors)
+        {
+            tensor?.ThrowIfDisposed();
+        }
+    }
+
     /// <summary>All tensors that are given hold one type, in which <paramref name="backend"/> computes.</summary>
     public static void SameFloats(IBackend backend, Op op, params ReadOnlySpan<Tensor?> tensors)
     {
+        Alive(tensors);
         DType dtype = tensors[0]!.DType;
         bool same = backend.Supports(op, dtype);
         foreach (Tensor? tensor in tensors)
@@ -41,6 +51,7 @@ internal static partial class Check
     public static int Transfer<T>(Op op, Tensor tensor, int count) where T : unmanaged
     {
         int size = Unsafe.SizeOf<T>(), element = tensor.DType.Size();
+        Alive(tensor);
         That(size == element || typeof(T) == typeof(byte), op, $"{typeof(T).Name} is not the size of an element", tensor);
         That((long)count * size == tensor.Shape.Count * element, op, $"there must be one value per element, not {count} of {size} bytes", tensor);
         return checked((int)(tensor.Columns * element / size));
@@ -49,6 +60,7 @@ internal static partial class Check
     /// <summary>All tensors have the same rows and columns.</summary>
     public static void SameSize(Op op, params ReadOnlySpan<Tensor?> tensors)
     {
+        Alive(tensors);
         bool same = true;
         foreach (Tensor? tensor in tensors)
         {

@@ -6,9 +6,10 @@ public static class HostTransfers
     /// <summary>A tensor on the device with <paramref name="values"/>, row after row.</summary>
     public static Tensor Upload<T>(this IBackend backend, Shape shape, ReadOnlySpan<T> values) where T : unmanaged
     {
-        Tensor y = backend.Alloc(DTypes.Of<T>(), shape);
+        using Owned made = new();
+        Tensor y = made.Add(backend.Alloc(DTypes.Of<T>(), shape));
         backend.Upload(y, values);
-        return y;
+        return made.HandOver(y);
     }
 
     /// <summary>The elements of <paramref name="x"/>, row after row without gaps.</summary>

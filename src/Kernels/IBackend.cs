@@ -80,6 +80,9 @@ public interface IBackend : IDisposable
     /// <summary>True on the CPU: elements lie in host memory, and an op is done when it returns.</summary>
     bool IsHost { get; }
 
+    /// <summary>Width of the widest attention head that is computed.</summary>
+    int LargestHead { get; }
+
     /// <summary>Rows of a forward that keep the device busy and whose activations stay near its caches.</summary>
     int BatchRows { get; }
 

@@ -23,13 +23,17 @@ public sealed class Tensor : IDisposable
         (Address, DType, Shape, RowStride, this.release) = (address, dtype, shape, rowStride, release);
     }
 
-    private Tensor(Tensor parent, nint address, Shape shape, long rowStride) : this(address, parent.DType, shape, rowStride) => owner = parent.Owner;
+    private Tensor(Tensor parent, nint address, Shape shape, long rowStride) : this(address, parent.DType, shape, rowStride)
+    {
+        parent.ThrowIfDisposed();
+        owner = parent.Owner;
+    }
 
     /// <summary>The tensor whose memory this is.</summary>
     internal Tensor Owner => owner ?? this;
 
-    /// <summary>Set on an owner once an op has seen its memory: until then a copy to it need not wait for the device.</summary>
-    internal bool IsUsed { get; set; }
+    /// <summary>Whether an op has seen the memory of this owner: until then a copy to it need not wait for the device.</summary>
+    internal bool IsUsed { get; private set; }
 
     /// <summary>Address of the first element on the tensor's device; zero once disposed.</summary>
     public nint Address { get; private set; }
@@ -105,6 +109,17 @@ public sealed class Tensor : IDisposable
         return new Span<T>((T*)Address + row * RowStride, checked((int)Columns));
     }
 
+    /// <summary>The address, for an op that sees the memory from now on.</summary>
+    internal nint Use()
+    {
+        ThrowIfDisposed();
+        Owner.IsUsed = true;
+        return Address;
+    }
+
+    /// <summary>A tensor whose memory was given back has no address, which to a kernel would mean that there is no tensor.</summary>
+    internal void ThrowIfDisposed() => ObjectDisposedException.ThrowIf((Address == 0 || Owner.Address == 0) && Shape.Count > 0, this);
+
     /// <summary>Gives the memory back if this tensor owns it.</summary>
     public void Dispose()
     {
@@ -122,7 +137,7 @@ public sealed class Tensor : IDisposable
             throw new InvalidOperationException($"a {DType} tensor does not hold {typeof(T).Name}");
         }
 
-        ObjectDisposedException.ThrowIf(Address == 0 && Shape.Count > 0, this);
+        ThrowIfDisposed();
     }
 
     private static void CheckRange(long from, long count, long extent)

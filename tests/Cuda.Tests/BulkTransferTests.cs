@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using NativeEngine.Kernels;
 using NativeEngine.Kernels.Cuda;
+using NativeEngine.Kernels.Interop;
 
 namespace NativeEngine.Cuda.Tests;
 
@@ -71,6 +72,71 @@ public sealed class BulkTransferTests
         Assert.Throws<IOException>(() => device.Fill(x, (_, from) => throw new IOException($"{from}")));
         await Assert.ThrowsAsync<IOException>(() => device.Drain(x, (_, from) => throw new IOException($"{from}")));
         await Bytes_go_to_the_device_and_back(1, Count);
+    }
+
+    [SkippableFact]
+    public void Nothing_is_read_any_more_when_a_reader_has_failed()
+    {
+        CudaBackend device = Device.Open();
+        using Tensor x = device.Alloc(DType.F32, new Shape(Count));
+        using Watch watch = new();
+        Assert.Throws<IOException>(() => device.Fill(x, (_, from) => watch.Use(() =>
+        {
+            if (from == 0)
+            {
+                throw new IOException();
+            }
+        })));
+        watch.Close();
+    }
+
+    [SkippableFact]
+    public async Task Nothing_is_written_any_more_when_a_copy_has_failed()
+    {
+        CudaBackend device = Device.Open();
+        Skip.IfNot(Device.IsDouble, "a GPU does not fail on demand");
+        using Tensor x = device.Alloc(DType.F32, new Shape(Count));
+        using Watch watch = new();
+        device.Zero(x);
+        using (Device.Configured("CUDASIM_FAIL", "cuMemcpyDtoHAsync_v2@11=304", afterwards: ""))
+        {
+            CudaException error = await Assert.ThrowsAsync<CudaException>(() => device.Drain(x, (_, _) => watch.Use(() => { })));
+            Assert.Equal("cuMemcpyDtoHAsync_v2", error.Call);
+        }
+
+        watch.Close();
+        Assert.InRange(watch.Uses, 1, 10);
+        await Bytes_go_to_the_device_and_back(1, Count);
+    }
+
+    /// <summary>A file that takes its time, and is closed.</summary>
+    private sealed class Watch : IDisposable
+    {
+        private readonly ManualResetEventSlim closed = new();
+        private int uses, ended;
+
+        public int Uses => uses;
+
+        public void Use(Action action)
+        {
+            Interlocked.Increment(ref uses);
+            Thread.Sleep(30);
+            Assert.False(closed.IsSet);
+            Interlocked.Increment(ref ended);
+            action();
+        }
+
+        /// <summary>All uses that began have ended, and none begins.</summary>
+        public void Close()
+        {
+            int begun = uses;
+            Assert.Equal(begun, ended);
+            closed.Set();
+            Thread.Sleep(60);
+            Assert.Equal(begun, uses);
+        }
+
+        public void Dispose() => closed.Dispose();
     }
 
     private static void Pattern(Span<byte> bytes, long from, int step)

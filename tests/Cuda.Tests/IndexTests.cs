@@ -17,7 +17,7 @@ public sealed class IndexTests
         using Tensor ids = Indices(device, moved, 1, 8, 9);
         ArgumentException error = Assert.Throws<ArgumentException>(() => device.Embed(y, table, ids));
         Assert.Equal("Embed: element 2 of I32(3) is 9, outside 0..8", error.Message);
-        device.Embed(y.RowRange(0, 2), table, ids.ColumnRange(0, 2)); // of a part nothing is known
+        device.Embed(y.RowRange(0, 2), table, ids.ColumnRange(0, 2)); // nothing of this part is outside
         Assert.All(device.Download<float>(y.RowRange(0, 2)), v => Assert.Equal(0, v));
     }
 
@@ -42,6 +42,20 @@ public sealed class IndexTests
         using Tensor ids = Indices(device, moved: false, 0, 1), others = Indices(device, moved: false, 0, 7);
         device.Copy(ids.ColumnRange(1, 1), others.ColumnRange(1, 1));
         Assert.Throws<ArgumentException>(() => device.Embed(y, table, ids));
+    }
+
+    [Fact]
+    public void What_holds_for_all_indices_holds_for_a_part()
+    {
+        IndexRanges ranges = new();
+        Tensor all = new(0x1000, DType.I32, new Shape(6), 6), beside = new(0x1000 + 3 * sizeof(int), DType.I32, new Shape(6), 6);
+        ranges.Note<int>(all, [1, 2, 4, 5, 6, 8]);
+        Tensor part = all.ColumnRange(2, 3);
+        Assert.True(ranges.Within(part, 1, 9) && ranges.Ascends(part));
+        Assert.False(ranges.Within(part, 1, 8)); // the last of all is outside: the device has to be asked
+        Assert.False(ranges.Within(beside, 1, 9));
+        ranges.Forget(all.Address, sizeof(int));
+        Assert.False(ranges.Within(part, 1, 9) || ranges.Ascends(part));
     }
 
     /// <summary>Indices as they were uploaded, or copied on the device, which then is all that knows them.</summary>

@@ -68,6 +68,9 @@ public sealed class KernelSetTests : IDisposable
         Assert.Equal("fill(real* y, int n, acc value) is launched with (Pointer, Double, Int)", error.Message);
     }
 
+    [Fact]
+    public void There_are_no_kernels_for_integers() => Assert.Throws<ArgumentException>(() => new KernelModule(DType.I32).Options().ToList());
+
     public void Dispose()
     {
         if (Directory.Exists(folder))

@@ -1,6 +1,7 @@
 using NativeEngine.Checkpoints;
 using NativeEngine.Kernels;
 using NativeEngine.Kernels.Cpu;
+using NativeEngine.Kernels.Cuda;
 using NativeEngine.Model;
 using NativeEngine.Spec;
 using NativeEngine.Testing;
@@ -57,6 +58,16 @@ public sealed class ModelTests
             using LabelledBatch batch = run.Batch(windows with { Mask = mask });
             return run.Gradients([batch], squares: true);
         }
+    }
+
+    [SkippableFact]
+    public void Heads_that_are_too_wide_are_refused_when_a_model_is_opened()
+    {
+        CudaBackend device = Device.Open();
+        string folder = Shared.Fixture("llama-mha");
+        ModelSpec spec = SpecReader.Read(folder), wide = spec with { Layers = [.. spec.Layers.Select(layer => layer with { HeadDim = device.LargestHead + 8 })] };
+        EngineException error = Assert.Throws<EngineException>(() => CausalModel.Of(device, wide, Checkpoint.Open(folder), DType.F32, 0));
+        Assert.Equal(("NE4070", "head_dim", "264", "run with --device cpu"), (error.Code, error.Key, error.Found, error.Hint));
     }
 
     [SkippableFact]

@@ -18,6 +18,8 @@ public sealed class OpArgumentTests
         ["AddBias: length"] = (Op.AddBias, (b, t) => b.AddBias(t(DType.F32, new(3, 5)), t(DType.F32, new(4)))),
         ["Add: mixed types"] = (Op.Add, (b, t) => b.Add(t(DType.F32, new(3, 5)), t(DType.F64, new(3, 5)))),
         ["Add: half precision"] = (Op.Add, (b, t) => b.Add(t(DType.BF16, new(3, 5)), t(DType.BF16, new(3, 5)))),
+        ["ZeroMasked: integers"] = (Op.ZeroMasked, (b, t) => b.ZeroMasked(t(DType.I32, new(3, 5)), Filled(t, 3, 0))),
+        ["ZeroMasked: mask"] = (Op.ZeroMasked, (b, t) => b.ZeroMasked(t(DType.F32, new(3, 5)), Filled(t, 5, 0))),
         ["RmsNorm: gain"] = (Op.RmsNorm, (b, t) => b.RmsNorm(t(DType.F32, new(3, 5)), t(DType.F32, new(3, 5)), t(DType.F32, new(6)), 1e-5, 5)),
         ["RmsNorm: width"] = (Op.RmsNorm, (b, t) => b.RmsNorm(t(DType.F32, new(3, 5)), t(DType.F32, new(3, 5)), null, 1e-5, 0)),
         ["LayerNorm: bias"] = (Op.LayerNorm, (b, t) => b.LayerNorm(t(DType.F32, new(3, 5)), t(DType.F32, new(3, 5)), null, t(DType.F64, new(5)), 1e-5)),

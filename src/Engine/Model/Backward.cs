@@ -14,19 +14,17 @@ namespace NativeEngine.Model;
 /// <param name="squares">weights of the examples where squares are wanted</param>
 internal sealed class Backward(IBackend backend, ModelSpec spec, DType dtype, Forward forward, SquareScale squares)
 {
-    private const int HeadRows = 512; // rows of logits that exist at once
-
     /// <summary>Loss of every token and the gradient of scale * sum(losses) behind the last layer. F64(N) (N,D) (N,D)</summary>
     public void Loss(Tensor loss, Tensor dx, OuterWeights w, Tensor x, LabelledBatch batch, double scale, OuterGradients? g)
     {
         using Tensor n = Alloc(x.Rows, x.Columns), dn = Alloc(x.Rows, x.Columns);
-        var blockShape = new Shape(Math.Min(HeadRows, x.Rows), w.Head.Weight.Rows);
+        var blockShape = new Shape(Math.Min(forward.HeadRows, x.Rows), w.Head.Weight.Rows);
         using Tensor logits = backend.Alloc(dtype.Accumulator(), blockShape);
         using Tensor? rounded = dtype == logits.DType ? null : backend.Alloc(dtype, blockShape);
         forward.ApplyNorm(n, x, w.NormFinal);
-        for (long i = 0; i < x.Rows; i += HeadRows)
+        for (long i = 0; i < x.Rows; i += logits.Rows)
         {
-            long rows = Math.Min(HeadRows, x.Rows - i);
+            long rows = Math.Min(logits.Rows, x.Rows - i);
             Tensor block = logits.RowRange(0, rows), input = n.RowRange(i, rows);
             forward.Head(block, input, w.Head);
             backend.CrossEntropy(Slice(loss), block, Slice(batch.Targets), scale);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using NativeEngine.Checkpoints;
 using NativeEngine.Kernels;
 using NativeEngine.Spec;
@@ -50,6 +51,7 @@ internal sealed class CausalModel : IDisposable
     /// <param name="folder">Hugging Face layout</param>
     /// <param name="dtype">what <paramref name="backend"/> computes; null for the type that the checkpoint stores, F32 where that is no 16-bit one</param>
     /// <param name="weightMemory">keep all layers in memory when they need no more bytes than this</param>
+    /// <exception cref="EngineException">NE4070: the heads are too wide for <paramref name="backend"/></exception>
     public static CausalModel Open(IBackend backend, string folder, DType? dtype = DType.F32, long weightMemory = long.MaxValue)
     {
         ModelSpec spec = SpecReader.Read(folder);
@@ -61,6 +63,7 @@ internal sealed class CausalModel : IDisposable
     {
         try
         {
+            RequireHeads(backend, spec, checkpoint.Folder);
             WeightReader.Verify(spec, checkpoint);
             return new CausalModel(backend, checkpoint, spec, dtype ?? StoredType(spec, checkpoint), weightMemory);
         }
@@ -68,6 +71,22 @@ internal sealed class CausalModel : IDisposable
         {
             checkpoint.Dispose();
             throw;
+        }
+    }
+
+    private static void RequireHeads(IBackend backend, ModelSpec spec, string folder)
+    {
+        int widest = spec.Layers.Select(layer => layer.HeadDim).DefaultIfEmpty().Max();
+        if (widest > backend.LargestHead)
+        {
+            throw new EngineException("NE4070", $"{backend.Name} does not compute attention with heads of {widest}")
+            {
+                File = Path.Combine(folder, "config.json"),
+                Key = "head_dim",
+                Found = widest.ToString(CultureInfo.InvariantCulture),
+                Expected = $"{backend.LargestHead} or less",
+                Hint = "run with --device cpu",
+            };
         }
     }
 

@@ -9,9 +9,10 @@ namespace NativeEngine.Model;
 /// </summary>
 internal sealed class Forward(IBackend backend, ModelSpec spec, DType dtype) : IDisposable
 {
-    private const int HeadRows = 512; // rows of logits that exist at once
-
     private readonly RopeTable? rope = spec.Rope is null ? null : new RopeTable(backend, spec.Rope, dtype.Accumulator());
+
+    /// <summary>Rows of logits that exist at once. A GPU needs more of them to be worth the head's weights, which every block reads.</summary>
+    internal int HeadRows => backend.IsHost ? 512 : 2048;
 
     /// <summary>Residual stream at the first layer's input. (N,D)</summary>
     public Tensor Embed(OuterWeights w, TokenBatch batch)
@@ -129,9 +130,9 @@ internal sealed class Forward(IBackend backend, ModelSpec spec, DType dtype) : I
     public void TokenLogProbs(Tensor y, OuterWeights w, Tensor x, Tensor targets)
     {
         using Tensor logits = backend.Alloc(dtype.Accumulator(), new Shape(Math.Min(HeadRows, x.Rows), w.Head.Weight.Rows));
-        for (long i = 0; i < x.Rows; i += HeadRows)
+        for (long i = 0; i < x.Rows; i += logits.Rows)
         {
-            long rows = Math.Min(HeadRows, x.Rows - i);
+            long rows = Math.Min(logits.Rows, x.Rows - i);
             Tensor block = logits.RowRange(0, rows);
             Logits(block, w, x.RowRange(i, rows));
             backend.TokenLogProb(Slice(y), block, Slice(targets));

@@ -82,15 +82,28 @@ internal sealed class Generator(Session session, CausalModel model) : IDisposabl
     {
         using var batch = new TokenBatch(backend, model.Spec, ids, ids.Length, start: start);
         Tensor x = forward.Embed(model.Outer, batch);
-        for (int l = 0; l < model.Spec.Layers.Count; l++)
+        try
         {
-            LayerWeights layer = model.Layer(l);
-            x = forward.Layer(layer, l, x, batch, cache);
-            model.Release(layer);
+            for (int l = 0; l < model.Spec.Layers.Count; l++)
+            {
+                LayerWeights layer = model.Layer(l);
+                try
+                {
+                    x = forward.Layer(layer, l, x, batch, cache);
+                }
+                finally
+                {
+                    model.Release(layer);
+                }
+            }
+
+            forward.Logits(logits, model.Outer, x.RowRange(x.Rows - 1, 1));
+        }
+        finally
+        {
+            x.Dispose();
         }
 
-        forward.Logits(logits, model.Outer, x.RowRange(x.Rows - 1, 1));
-        x.Dispose();
         if (!backend.AllFinite(logits))
         {
             throw new EngineException("NE10005", $"the logits at position {start + ids.Length - 1} are not finite") { File = model.Checkpoint.Folder };

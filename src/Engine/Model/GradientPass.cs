@@ -160,6 +160,11 @@ internal sealed class GradientPass(Session session, CausalModel model, DType dty
                         s.Inputs[l]!.Dispose();
                         s.Inputs[l] = null;
                     }
+
+                    if (gradients is not null)
+                    {
+                        sink.End(l, layer, gradients);
+                    }
                 }
                 catch
                 {
@@ -169,11 +174,6 @@ internal sealed class GradientPass(Session session, CausalModel model, DType dty
                     }
 
                     throw;
-                }
-
-                if (gradients is not null)
-                {
-                    sink.End(l, layer, gradients);
                 }
             }
             finally

@@ -38,19 +38,17 @@ internal sealed class StationGradients : IDisposable
     /// <summary>Zeros for every parameter of <paramref name="station"/>; only tests want all of them.</summary>
     internal static StationGradients Zeros(IBackend backend, Station station, DType dtype)
     {
-        var gradients = new StationGradients
-        {
-            NormGain = backend.Zeros(dtype, station.Norm.Gain),
-            NormBias = backend.Zeros(dtype, station.Norm.Bias),
-            Shortcut = backend.Zeros(dtype, station.Shortcut),
-        };
+        using Owned made = new();
+        var gradients = new StationGradients { NormGain = Zeros(station.Norm.Gain), NormBias = Zeros(station.Norm.Bias), Shortcut = Zeros(station.Shortcut) };
         foreach (LinearLayout map in station.Layout.Maps)
         {
             Linear linear = station[map.Slot]!;
-            gradients[map.Slot] = new LinearGradient(backend.Zeros(dtype, linear.Weight)!, null, backend.Zeros(dtype, linear.Bias));
+            gradients[map.Slot] = new LinearGradient(Zeros(linear.Weight)!, null, Zeros(linear.Bias));
         }
 
-        return gradients;
+        return made.HandOver(gradients);
+
+        Tensor? Zeros(Tensor? parameter) => made.Add(backend.Zeros(dtype, parameter));
     }
 
     /// <inheritdoc/>
@@ -72,18 +70,13 @@ internal sealed record OuterGradients(Tensor Embed, Tensor? Position, Tensor? No
     /// <summary>Zeros for all of <paramref name="weights"/>.</summary>
     public static OuterGradients Zeros(IBackend backend, OuterWeights weights, bool tied, DType dtype)
     {
-        Tensor embed = backend.Zeros(dtype, weights.Embed)!;
-        try
-        {
-            return new OuterGradients(
-                embed, backend.Zeros(dtype, weights.Position), backend.Zeros(dtype, weights.NormFinal.Gain), backend.Zeros(dtype, weights.NormFinal.Bias),
-                tied ? embed : backend.Zeros(dtype, weights.Head.Weight)!, backend.Zeros(dtype, weights.Head.Bias));
-        }
-        catch
-        {
-            embed.Dispose();
-            throw;
-        }
+        using Owned made = new();
+        Tensor embed = Zeros(weights.Embed)!;
+        return made.HandOver(new OuterGradients(
+            embed, Zeros(weights.Position), Zeros(weights.NormFinal.Gain), Zeros(weights.NormFinal.Bias),
+            tied ? embed : Zeros(weights.Head.Weight)!, Zeros(weights.Head.Bias)));
+
+        Tensor? Zeros(Tensor? parameter) => made.Add(backend.Zeros(dtype, parameter));
     }
 
     /// <inheritdoc/>
@@ -106,8 +99,9 @@ internal static class GradientMemory
             return null;
         }
 
-        Tensor zeros = backend.Alloc(dtype, parameter.Shape);
+        using Owned made = new();
+        Tensor zeros = made.Add(backend.Alloc(dtype, parameter.Shape));
         backend.Zero(zeros);
-        return zeros;
+        return made.HandOver(zeros);
     }
 }

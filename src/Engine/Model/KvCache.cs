@@ -13,8 +13,9 @@ internal sealed class KvCache : IDisposable
     public KvCache(IBackend backend, ModelSpec spec, DType dtype, int sequences, int capacity)
     {
         this.backend = backend;
-        layers = [.. spec.Layers.Select(s => (Room(s), Room(s)))];
-        Tensor Room(LayerShape s) => backend.Alloc(dtype, new Shape(sequences, capacity, s.KeyWidth));
+        using Owned made = new();
+        layers = made.HandOver<(Tensor, Tensor)[]>([.. spec.Layers.Select(s => (Room(s), Room(s)))]);
+        Tensor Room(LayerShape s) => made.Add(backend.Alloc(dtype, new Shape(sequences, capacity, s.KeyWidth)));
     }
 
     /// <summary>Stores the keys and values of <paramref name="batch"/> in layer <paramref name="l"/> and returns all of them. (B,T,D) in, (B,C,D) out</summary>

@@ -11,8 +11,9 @@ internal sealed class LabelledBatch : IDisposable
     /// <param name="targets">the id that position n predicts; negative where none counts. N = B T</param>
     public LabelledBatch(IBackend backend, TokenBatch tokens, ReadOnlySpan<int> targets)
     {
-        Tokens = tokens;
-        Targets = backend.Upload(new Shape(targets.Length), targets);
+        using Owned made = new();
+        Tokens = made.Add(tokens);
+        Targets = made.Add(backend.Upload(new Shape(targets.Length), targets));
         var counts = new int[tokens.Sequences];
         for (int n = 0; n < targets.Length; n++)
         {
@@ -20,6 +21,7 @@ internal sealed class LabelledBatch : IDisposable
         }
 
         TargetCounts = counts;
+        made.HandOver(this);
     }
 
     /// <summary>The inputs.</summary>

@@ -12,33 +12,24 @@ internal sealed class ResidualStreams : IDisposable
     private readonly Session session;
     private readonly CausalModel model;
     private readonly Forward forward;
-    private readonly IReadOnlyList<TokenBatch> batches;
-    private readonly Tensor?[] streams;
+    private readonly TokenBatch[] batches;
+    private readonly Tensor[] streams;
 
-    /// <summary>The streams of <paramref name="batches"/> in front of the first layer.</summary>
-    public ResidualStreams(Session session, CausalModel model, Forward forward, IReadOnlyList<TokenBatch> batches)
+    /// <summary>The streams of <paramref name="batches"/>, which are made as they are asked for, in front of the first layer.</summary>
+    public ResidualStreams(Session session, CausalModel model, Forward forward, IEnumerable<TokenBatch> batches)
     {
-        (this.session, this.model, this.forward, this.batches) = (session, model, forward, batches);
-        streams = new Tensor?[batches.Count];
-        try
-        {
-            for (int b = 0; b < streams.Length; b++)
-            {
-                streams[b] = forward.Embed(model.Outer, batches[b]);
-            }
-        }
-        catch
-        {
-            Dispose();
-            throw;
-        }
+        (this.session, this.model, this.forward) = (session, model, forward);
+        using Owned made = new();
+        this.batches = [.. batches.Select(batch => made.Add(batch))];
+        streams = [.. this.batches.Select(batch => made.Add(forward.Embed(model.Outer, batch)))];
+        made.HandOver(this);
     }
 
     /// <summary>How many there are.</summary>
     public int Count => streams.Length;
 
     /// <summary>The stream of batch <paramref name="b"/>, where it has come to. (N,D)</summary>
-    public Tensor this[int b] => streams[b]!;
+    public Tensor this[int b] => streams[b];
 
     /// <summary>
     /// Windows that go through <paramref name="model"/> together, a multiple of <paramref name="batch"/>: one batch of a model that is in memory, as many as
@@ -53,7 +44,7 @@ internal sealed class ResidualStreams : IDisposable
     /// <summary>The streams of <paramref name="windows"/>, <paramref name="batch"/> in a batch.</summary>
     public static ResidualStreams Of(Session session, CausalModel model, Forward forward, TokenWindows windows, int batch) => new(
         session, model, forward,
-        [.. Enumerable.Range(0, windows.Rows).Chunk(batch).Select(rows => TokenBatch.Of(session.Backend, model.Spec, windows.RowRange(rows[0], rows.Length)))]);
+        Enumerable.Range(0, windows.Rows).Chunk(batch).Select(rows => TokenBatch.Of(session.Backend, model.Spec, windows.RowRange(rows[0], rows.Length))));
 
     /// <summary>Through all layers; <paramref name="behind"/> is called when all streams have passed one.</summary>
     public void Run(Action<int>? behind = null)
@@ -66,7 +57,7 @@ internal sealed class ResidualStreams : IDisposable
             {
                 for (int b = 0; b < streams.Length; b++)
                 {
-                    streams[b] = forward.Layer(layer, l, streams[b]!, batches[b]);
+                    streams[b] = forward.Layer(layer, l, streams[b], batches[b]);
                 }
             }
             finally
@@ -81,9 +72,9 @@ internal sealed class ResidualStreams : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (Tensor? stream in streams)
+        foreach (Tensor stream in streams)
         {
-            stream?.Dispose();
+            stream.Dispose();
         }
 
         foreach (TokenBatch batch in batches)

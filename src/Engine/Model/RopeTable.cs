@@ -31,7 +31,6 @@ internal sealed class RopeTable(IBackend backend, RopeSpec spec, DType dtype) : 
 
     private void Build(int length, int rows)
     {
-        Dispose();
         double[] frequency = spec.Frequencies(length);
         var shape = new Shape(rows, frequency.Length);
         double[] cs = new double[shape.Count], ss = new double[shape.Count];
@@ -45,8 +44,11 @@ internal sealed class RopeTable(IBackend backend, RopeSpec spec, DType dtype) : 
         }
 
         using Tensor c = backend.Upload<double>(shape, cs), s = backend.Upload<double>(shape, ss);
-        (cos, sin, builtFor) = (backend.Alloc(dtype, shape), backend.Alloc(dtype, shape), rows);
-        backend.Copy(cos, c);
-        backend.Copy(sin, s);
+        using Owned made = new();
+        Tensor newCos = made.Add(backend.Alloc(dtype, shape)), newSin = made.Add(backend.Alloc(dtype, shape));
+        backend.Copy(newCos, c);
+        backend.Copy(newSin, s);
+        Dispose();
+        (cos, sin, builtFor) = made.HandOver((newCos, newSin, rows));
     }
 }

@@ -19,7 +19,8 @@ internal sealed class TokenBatch : IDisposable
         IBackend backend, ModelSpec spec, ReadOnlySpan<int> ids, int length, ReadOnlySpan<int> mask = default, int start = 0, ReadOnlySpan<int> first = default)
     {
         (Sequences, Length, Start) = (ids.Length / length, length, start);
-        Ids = backend.Upload(new Shape(ids.Length), ids);
+        using Owned made = new();
+        Ids = made.Add(backend.Upload(new Shape(ids.Length), ids));
         var positions = new int[ids.Length];
         bool fromMask = spec.Rope is null && !mask.IsEmpty;
         for (int i = 0, seen = 0; i < ids.Length; i++)
@@ -31,9 +32,10 @@ internal sealed class TokenBatch : IDisposable
             positions[i] = spec.PositionOffset + start + (fromMask && mask[i] == 0 ? -1 : seen - 1);
         }
 
-        Positions = backend.Upload<int>(new Shape(ids.Length), positions);
-        Mask = mask.IsEmpty ? null : backend.Upload(new Shape(Sequences, length), mask);
-        First = first.IsEmpty ? null : backend.Upload(new Shape(Sequences, length), first);
+        Positions = made.Add(backend.Upload<int>(new Shape(ids.Length), positions));
+        Mask = mask.IsEmpty ? null : made.Add(backend.Upload(new Shape(Sequences, length), mask));
+        First = first.IsEmpty ? null : made.Add(backend.Upload(new Shape(Sequences, length), first));
+        made.HandOver(this);
     }
 
     /// <summary>Puts <paramref name="windows"/> on the device, a sequence each.</summary>

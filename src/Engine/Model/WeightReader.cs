@@ -95,20 +95,24 @@ internal sealed class WeightReader(IBackend backend, Checkpoint checkpoint, Mode
     public LayerWeights Layer(int l, bool forForward)
     {
         AnnounceNeighbour(l);
-        return new(spec.Layers[l], [.. spec.Stations(l).Select(layout => ReadStation(l, layout, forForward))]);
+        using Owned made = new();
+        Station[] stations = [.. spec.Stations(l).Select(layout => made.Add(ReadStation(l, layout, forForward)))];
+        return made.HandOver(new LayerWeights(spec.Layers[l], stations));
     }
 
     /// <summary>The weights outside the layers; the caller owns them. A tied head is the embedding's memory unless <paramref name="untie"/>.</summary>
     public OuterWeights Outer(bool untie, bool forForward)
     {
-        Tensor embed = Load(Role.Embed, -1, false, new Shape(spec.Vocab, spec.EmbedWidth), forForward);
+        using Owned made = new();
+        Tensor embed = made.Add(Load(Role.Embed, -1, false, new Shape(spec.Vocab, spec.EmbedWidth), forForward));
         Tensor? position = spec.Rope is null
-            ? Load(Role.Position, -1, false, new Shape(spec.MaxPositions + spec.PositionOffset, spec.EmbedWidth), forForward) : null;
-        Norm norm = LoadNorm(Role.NormFinal, -1, spec.HeadWidth, forForward);
+            ? made.Add(Load(Role.Position, -1, false, new Shape(spec.MaxPositions + spec.PositionOffset, spec.EmbedWidth), forForward)) : null;
+        Norm norm = made.Add(LoadNorm(Role.NormFinal, -1, spec.HeadWidth, forForward));
         Role headRole = spec.TiedHead ? Role.Embed : Role.Head;
-        Tensor head = spec.TiedHead && !untie ? embed.RowRange(0, spec.Vocab) : Load(headRole, -1, false, new Shape(spec.Vocab, spec.HeadWidth), forForward);
-        Tensor? bias = spec.Bias.Head ? Load(Role.Head, -1, true, new Shape(spec.Vocab), forForward: false) : null; // beside logits
-        return new OuterWeights(embed, position, norm, new Linear(head, bias));
+        Tensor head = made.Add(
+            spec.TiedHead && !untie ? embed.RowRange(0, spec.Vocab) : Load(headRole, -1, false, new Shape(spec.Vocab, spec.HeadWidth), forForward));
+        Tensor? bias = spec.Bias.Head ? made.Add(Load(Role.Head, -1, true, new Shape(spec.Vocab), forForward: false)) : null; // beside logits
+        return made.HandOver(new OuterWeights(embed, position, norm, new Linear(head, bias)));
     }
 
     private static bool IsMatrix(Parameter p) => p.Shape.Rank == 2;
@@ -126,25 +130,27 @@ internal sealed class WeightReader(IBackend backend, Checkpoint checkpoint, Mode
 
     private Station ReadStation(int l, StationLayout layout, bool forForward)
     {
+        using Owned made = new();
         var station = new Station(layout)
         {
-            Norm = LoadNorm(layout.NormRole, l, layout.Input, forForward),
-            Shortcut = spec.Shortcuts ? Load(layout.ShortcutRole, l, false, new Shape(layout.Input, layout.Output), forForward) : null,
+            Norm = made.Add(LoadNorm(layout.NormRole, l, layout.Input, forForward)),
+            Shortcut = spec.Shortcuts ? made.Add(Load(layout.ShortcutRole, l, false, new Shape(layout.Input, layout.Output), forForward)) : null,
         };
         foreach (LinearLayout map in layout.Maps)
         {
-            station[map.Slot] = LoadStacked(l, forForward, map);
+            station[map.Slot] = made.Add(LoadStacked(l, forForward, map));
         }
 
-        return station;
+        return made.HandOver(station);
     }
 
     private Linear LoadStacked(int l, bool forForward, LinearLayout map)
     {
         // parts of different types meet in the wider one
         DType first = Stored(map.Parts[0]);
-        Tensor weight = backend.Alloc(map.Parts.All(p => Stored(p) == first) ? first : dtype, new Shape(map.Rows, map.Inputs));
-        Tensor? bias = map.HasBias ? backend.Alloc(forForward ? dtype : dtype.Accumulator(), new Shape(map.Rows)) : null;
+        using Owned made = new();
+        Tensor weight = made.Add(backend.Alloc(map.Parts.All(p => Stored(p) == first) ? first : dtype, new Shape(map.Rows, map.Inputs)));
+        Tensor? bias = map.HasBias ? made.Add(backend.Alloc(forForward ? dtype : dtype.Accumulator(), new Shape(map.Rows))) : null;
         foreach (LinearPart part in map.Parts)
         {
             Read(Parameter(part.Role, l, false, new Shape(part.Rows, map.Inputs)), weight.RowRange(part.From, part.Rows));
@@ -154,22 +160,31 @@ internal sealed class WeightReader(IBackend backend, Checkpoint checkpoint, Mode
             }
         }
 
-        return new Linear(weight, bias);
+        return made.HandOver(new Linear(weight, bias));
 
         DType Stored(LinearPart part) => TypeOf(Parameter(part.Role, l, false, new Shape(part.Rows, map.Inputs)), forForward);
     }
 
-    private Norm LoadNorm(Role role, int l, int width, bool forForward) => !spec.NormAffine
-        ? new Norm(null, null)
-        : new Norm(
-            Load(role, l, false, new Shape(width), forForward), spec.Norm == NormKind.Layer ? Load(role, l, true, new Shape(width), forForward) : null);
+    private Norm LoadNorm(Role role, int l, int width, bool forForward)
+    {
+        if (!spec.NormAffine)
+        {
+            return new Norm(null, null);
+        }
+
+        using Owned made = new();
+        Tensor gain = made.Add(Load(role, l, false, new Shape(width), forForward));
+        Tensor? bias = spec.Norm == NormKind.Layer ? made.Add(Load(role, l, true, new Shape(width), forForward)) : null;
+        return made.HandOver(new Norm(gain, bias));
+    }
 
     private Tensor Load(Role role, int l, bool isBias, Shape shape, bool forForward)
     {
         Parameter p = Parameter(role, l, isBias, shape);
-        Tensor t = backend.Alloc(TypeOf(p, forForward), shape);
+        using Owned made = new();
+        Tensor t = made.Add(backend.Alloc(TypeOf(p, forForward), shape));
         Read(p, t);
-        return t;
+        return made.HandOver(t);
     }
 
     private Parameter Parameter(Role role, int l, bool isBias, Shape shape) => new(role, l, isBias, spec.Names.Tensor(role, l, isBias), shape);

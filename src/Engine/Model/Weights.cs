@@ -80,6 +80,7 @@ internal sealed class Station(StationLayout layout) : IDisposable
     /// <summary>The same weights in <paramref name="dtype"/>, without adapters.</summary>
     public Station Copy(IBackend backend, DType dtype)
     {
+        using Owned made = new();
         var copy = new Station(layout) { Norm = new Norm(Converted(Norm.Gain), Converted(Norm.Bias)), Shortcut = Converted(Shortcut) };
         foreach (LinearLayout map in layout.Maps)
         {
@@ -87,7 +88,7 @@ internal sealed class Station(StationLayout layout) : IDisposable
             copy[map.Slot] = new Linear(Converted(linear.Weight)!, Converted(linear.Bias));
         }
 
-        return copy;
+        return made.HandOver(copy);
 
         Tensor? Converted(Tensor? x)
         {
@@ -96,7 +97,7 @@ internal sealed class Station(StationLayout layout) : IDisposable
                 return null;
             }
 
-            Tensor y = backend.Alloc(dtype, x.Shape);
+            Tensor y = made.Add(backend.Alloc(dtype, x.Shape));
             backend.Copy(y, x);
             return y;
         }

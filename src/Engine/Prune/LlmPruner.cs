@@ -61,14 +61,15 @@ internal sealed class LlmPruner(Session session, CausalModel model, PruneSchedul
 
     private static List<LabelledBatch> Batches(IBackend backend, Spec.ModelSpec spec, TokenWindows windows, int perBatch)
     {
+        using Owned made = new();
         List<LabelledBatch> batches = [];
         for (int r = 0; r < windows.Rows; r += perBatch)
         {
             TokenWindows part = windows.RowRange(r, Math.Min(perBatch, windows.Rows - r));
-            batches.Add(new LabelledBatch(backend, TokenBatch.Of(backend, spec, part), part.NextIds()));
+            batches.Add(made.Add(new LabelledBatch(backend, TokenBatch.Of(backend, spec, part), part.NextIds())));
         }
 
-        return batches;
+        return made.HandOver(batches);
     }
 
     private static int SequencesAtOnce(IBackend backend, TokenWindows windows) => Math.Max(1, backend.BatchRows / windows.Width);

@@ -46,15 +46,13 @@ internal sealed class Pca : IDisposable
         CheckFinite();
         using Tensor values = backend.Alloc(DType.F64, new Shape(d)), ascending = backend.Alloc(DType.F64, new Shape(d, d));
         backend.SymEig(values, ascending, h);
-        Tensor rows = backend.Alloc(DType.F64, new Shape(d, d));
-        for (long i = 0; i < d; i++)
-        {
-            backend.Copy(rows.RowRange(i, 1), ascending.RowRange(d - 1 - i, 1));
-        }
-
+        using Tensor reversed = backend.Upload<int>(new Shape(d), [.. Enumerable.Range(0, (int)d).Reverse()]);
+        using Owned made = new();
+        Tensor rows = made.Add(backend.Alloc(DType.F64, new Shape(d, d)));
+        backend.Embed(rows, ascending, reversed); // a gather of rows
         double[] eigenvalues = backend.Download<double>(values);
         Array.Reverse(eigenvalues);
-        return (rows, eigenvalues);
+        return (made.HandOver(rows), eigenvalues);
     }
 
     /// <inheritdoc/>

@@ -14,7 +14,8 @@ internal sealed class Rotate(IBackend backend)
     /// <summary>An input side: W &lt;- W q^T; also q b of a vector. (O,D) (k,D) to (O,k), or (D) (k,D) to (k)</summary>
     public Tensor Right(Tensor w, Tensor q)
     {
-        Tensor result = backend.Alloc(w.DType, w.Shape.Rank == 1 ? new Shape(q.Rows) : new Shape(w.Rows, q.Rows));
+        using Owned made = new();
+        Tensor result = made.Add(backend.Alloc(w.DType, w.Shape.Rank == 1 ? new Shape(q.Rows) : new Shape(w.Rows, q.Rows)));
         for (long r = 0; r < w.Rows; r += RowsAtOnce)
         {
             long rows = Math.Min(RowsAtOnce, w.Rows - r);
@@ -24,18 +25,19 @@ internal sealed class Rotate(IBackend backend)
         }
 
         w.Dispose();
-        return result;
+        return made.HandOver(result);
     }
 
     /// <summary>An output side: W &lt;- q W. (D,I) (k,D) to (k,I)</summary>
     public Tensor Left(Tensor q, Tensor w)
     {
-        Tensor result = backend.Alloc(w.DType, new Shape(q.Rows, w.Columns));
+        using Owned made = new();
+        Tensor result = made.Add(backend.Alloc(w.DType, new Shape(q.Rows, w.Columns)));
         using Tensor wide = Wide(w), product = backend.Alloc(DType.F64, result.Shape);
         backend.Gemm(product, q, wide);
         backend.Copy(result, product);
         w.Dispose();
-        return result;
+        return made.HandOver(result);
     }
 
     /// <summary>A map whose input rotates.</summary>
@@ -47,8 +49,9 @@ internal sealed class Rotate(IBackend backend)
 
     private Tensor Wide(Tensor t)
     {
-        Tensor wide = backend.Alloc(DType.F64, new Shape(t.Rows, t.Columns));
+        using Owned made = new();
+        Tensor wide = made.Add(backend.Alloc(DType.F64, new Shape(t.Rows, t.Columns)));
         backend.Copy(wide, t);
-        return wide;
+        return made.HandOver(wide);
     }
 }

@@ -83,7 +83,8 @@ internal sealed class Trainer : IDisposable
 
         foreach ((int Index, int FirstRow, MicroBatch Part)[] group in parts.Chunk(Together([.. parts.Select(p => p.Part)])))
         {
-            LabelledBatch[] labelled = [.. group.Select(p => Labelled(p.Part, DropoutKey(p.Index), p.FirstRow))];
+            using Owned made = new();
+            LabelledBatch[] labelled = [.. group.Select(p => made.Add(Labelled(p.Part, DropoutKey(p.Index), p.FirstRow)))];
             try
             {
                 IReadOnlyList<double> losses = pass.Run(labelled, sink, [.. group.Select(p => 1.0 / batch.Count / batch[p.Index].TargetCount)], lossScale);
@@ -98,10 +99,6 @@ internal sealed class Trainer : IDisposable
             {
                 throw new EngineException(e.Code, $"step {state.Step}: {e.Message}", e) { File = e.File, Key = e.Key, Hint = e.Hint };
             }
-            finally
-            {
-                Array.ForEach(labelled, b => b.Dispose());
-            }
         }
 
         return loss;
@@ -110,7 +107,7 @@ internal sealed class Trainer : IDisposable
     /// <summary>The sum of the losses of <paramref name="batches"/>, which pass through a layer together.</summary>
     private double Loss(MicroBatch[] batches)
     {
-        using var streams = new ResidualStreams(session, model, forward, [.. batches.Select(b => Tokens(b))]);
+        using var streams = new ResidualStreams(session, model, forward, batches.Select(b => Tokens(b)));
         streams.Run();
         double sum = 0;
         for (int b = 0; b < batches.Length; b++)

@@ -28,6 +28,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void Fill(Tensor y, ReadPart read)
     {
+        Check.Fill(y, read);
         const long atOnce = 1 << 20;
         (long runs, long bytes) = Runs(y);
         long parts = (bytes + atOnce - 1) / atOnce;
@@ -41,6 +42,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public Task Drain(Tensor x, WritePart write)
     {
+        Check.Drain(x, write);
         const long largest = 1 << 30; // a span holds less than 2 GiB
         (long runs, long bytes) = Runs(x);
         for (long run = 0; run < runs; run++)
@@ -70,6 +72,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public unsafe void Zero(Tensor y)
     {
+        Check.Zero(y);
         long rowBytes = y.Columns * y.DType.Size(), strideBytes = y.RowStride * y.DType.Size();
         ForRows(y.Rows, y.Columns, (first, end) =>
         {

@@ -5,7 +5,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void ZeroMasked(Tensor y, Tensor mask)
     {
-        Check.ZeroMasked(y, mask);
+        Check.ZeroMasked(this, y, mask);
         ReadOnlySpan<int> keep = mask.AsSpan<int>();
         for (int n = 0; n < keep.Length; n++)
         {

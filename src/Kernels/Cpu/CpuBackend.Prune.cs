@@ -41,7 +41,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public unsafe void KeepRows(Tensor x, Tensor kept)
     {
-        Check.Kept(Op.KeepRows, kept);
+        Check.Keep(Op.KeepRows, x, kept);
         Check.Ascending(Op.KeepRows, kept, x.Rows);
         long size = x.DType.Size(), stride = x.RowStride * size;
         ForColumns(kept.Shape.Count, x.Columns, (first, end) =>
@@ -59,7 +59,7 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void KeepColumns(Tensor x, Tensor kept)
     {
-        Check.Kept(Op.KeepColumns, kept);
+        Check.Keep(Op.KeepColumns, x, kept);
         Check.Ascending(Op.KeepColumns, kept, x.Columns);
         switch (x.DType.Size())
         {

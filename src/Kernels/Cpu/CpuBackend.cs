@@ -29,6 +29,9 @@ public sealed partial class CpuBackend : IBackend
     public bool IsHost => true;
 
     /// <inheritdoc/>
+    public int LargestHead => int.MaxValue;
+
+    /// <inheritdoc/>
     public int BatchRows => 2048;
 
     /// <inheritdoc/>

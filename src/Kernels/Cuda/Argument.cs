@@ -9,11 +9,8 @@ internal readonly struct Argument
     private Argument(ParameterKind kind, ulong bits) => (this.kind, this.bits) = (kind, bits);
 
     /// <summary>The address of a tensor, which an op has seen from now on.</summary>
-    public static implicit operator Argument(Tensor? value)
-    {
-        value?.Owner.IsUsed = true;
-        return new(ParameterKind.Pointer, (ulong)(value?.Address ?? 0));
-    }
+    /// <exception cref="ObjectDisposedException">its memory was given back</exception>
+    public static implicit operator Argument(Tensor? value) => new(ParameterKind.Pointer, (ulong)(value?.Use() ?? 0));
 
     /// <summary>An int.</summary>
     public static implicit operator Argument(int value) => new(ParameterKind.Int, (uint)value);

@@ -10,6 +10,7 @@ internal sealed class BulkTransfer : IDisposable
 {
     private const int BlockBytes = 4 << 20, BlockCount = 8;
 
+    private readonly Owned owned = new();
     private readonly CudaStream work, copies;
     private readonly CudaEvent done; // what one stream has come to, for the other to wait for
     private readonly Block[] blocks;
@@ -19,9 +20,17 @@ internal sealed class BulkTransfer : IDisposable
     public BulkTransfer(CudaContext context, CudaStream work)
     {
         this.work = work;
-        copies = new CudaStream(context);
-        done = new CudaEvent(context);
-        blocks = [.. Enumerable.Range(0, BlockCount).Select(_ => new Block(new PinnedMemory(context, BlockBytes), new CudaEvent(context)))];
+        try
+        {
+            copies = owned.Add(new CudaStream(context));
+            done = owned.Add(new CudaEvent(context));
+            blocks = [.. Enumerable.Range(0, BlockCount).Select(_ => new Block(owned.Add(new PinnedMemory(context, BlockBytes)), owned.Add(new CudaEvent(context))))];
+        }
+        catch
+        {
+            owned.Dispose();
+            throw;
+        }
     }
 
     /// <summary>y = what <paramref name="read"/> reads. Work that comes later waits for the copies; these wait for <paramref name="vacated"/>, the end of the
@@ -38,33 +47,33 @@ internal sealed class BulkTransfer : IDisposable
         }
 
         Queue<(Block, Piece)> reading = new(BlockCount);
-        bool copied = false;
         try
         {
-            foreach (Piece piece in Piece.Cover(y, BlockBytes))
+            OrSettle(() =>
             {
-                if (reading.Count == BlockCount)
+                foreach (Piece piece in Piece.Cover(y, BlockBytes))
+                {
+                    if (reading.Count == BlockCount)
+                    {
+                        CopyFirst();
+                    }
+
+                    Block block = Next();
+                    block.Use = Task.Run(() => read(block.Bytes(piece), piece.From));
+                    reading.Enqueue((block, piece));
+                }
+
+                while (reading.Count > 0)
                 {
                     CopyFirst();
                 }
-
-                Block block = Next();
-                block.Use = Task.Run(() => read(block.Bytes(piece), piece.From));
-                reading.Enqueue((block, piece));
-            }
-
-            while (reading.Count > 0)
-            {
-                CopyFirst();
-            }
-
-            copied = true;
+            });
         }
         finally
         {
-            if (!copied && !GpuFault.IsLatched)
+            foreach ((Block block, _) in reading)
             {
-                copies.Synchronize(); // y is about to be given back
+                block.EndUse(); // what it reads is about to be closed
             }
         }
 
@@ -80,31 +89,40 @@ internal sealed class BulkTransfer : IDisposable
         }
     }
 
-    /// <summary>Has <paramref name="write"/> write x as it is after all work so far; the task ends with the last write. x may change on return.</summary>
-    public Task Drain(Tensor x, WritePart write)
+    /// <summary>Has <paramref name="write"/> write x as it is after all work so far. x may change on return; the task ends with the last write, also where a copy
+    /// fails: what is written to may be closed then.</summary>
+    public async Task Drain(Tensor x, WritePart write)
     {
-        AfterWork();
         Queue<(Block, Piece)> copying = new(BlockCount);
         List<Task> writes = [];
-        foreach (Piece piece in Piece.Cover(x, BlockBytes))
+        try
         {
-            if (copying.Count == BlockCount)
+            OrSettle(() =>
             {
-                WriteFirst();
-            }
+                AfterWork();
+                foreach (Piece piece in Piece.Cover(x, BlockBytes))
+                {
+                    if (copying.Count == BlockCount)
+                    {
+                        WriteFirst();
+                    }
 
-            Block block = Next();
-            piece.ToHost(copies, block.Memory);
-            block.Copied.Record(copies);
-            copying.Enqueue((block, piece));
+                    Block block = Next();
+                    piece.ToHost(copies, block.Memory);
+                    block.Copied.Record(copies);
+                    copying.Enqueue((block, piece));
+                }
+
+                while (copying.Count > 0)
+                {
+                    WriteFirst();
+                }
+            });
         }
-
-        while (copying.Count > 0)
+        finally
         {
-            WriteFirst();
+            await Task.WhenAll(writes).ConfigureAwait(false);
         }
-
-        return Task.WhenAll(writes);
 
         void WriteFirst()
         {
@@ -121,12 +139,23 @@ internal sealed class BulkTransfer : IDisposable
         foreach (Block block in blocks)
         {
             block.EndUse();
-            block.Copied.Dispose();
-            block.Memory.Dispose();
         }
 
-        done.Dispose();
-        copies.Dispose();
+        owned.Dispose();
+    }
+
+    /// <summary>Where <paramref name="copying"/> fails, waits for the copies that it began: their tensor is about to be given back.</summary>
+    private void OrSettle(Action copying)
+    {
+        try
+        {
+            copying();
+        }
+        catch when (!GpuFault.IsLatched)
+        {
+            copies.Synchronize();
+            throw;
+        }
     }
 
     private void AfterWork()

@@ -86,7 +86,7 @@ public sealed partial class CudaBackend
             y, y.RowStride, logSumExp, logSumExp?.RowStride ?? 0, yParts, logParts, parts, batch, dims.Heads);
     }
 
-    private static KernelModule AttentionModule(Op op, Tensor q, AttentionDims dims)
+    private KernelModule AttentionModule(Op op, Tensor q, AttentionDims dims)
     {
         Check.That(dims.HeadDim <= LargestHead, op, $"a GPU attends with heads of at most {LargestHead}", q);
         return new KernelModule(q.DType, dims.HeadDim);

@@ -17,8 +17,8 @@ public sealed partial class CudaBackend
     public void Upload<T>(Tensor y, ReadOnlySpan<T> values) where T : unmanaged
     {
         Check.Transfer<T>(Op.Upload, y, values.Length);
+        y.Use();
         indices.Note(y, values);
-        y.Owner.IsUsed = true;
         transfer.Upload(y, values);
     }
 
@@ -32,12 +32,17 @@ public sealed partial class CudaBackend
     /// <inheritdoc/>
     public void Fill(Tensor y, ReadPart read)
     {
+        Check.Fill(y, read);
         indices.Forget(y.Address, y.Bytes);
         bulk.Fill(y, read, y.Owner.IsUsed ? null : pool.Vacated(y.Owner.Address));
     }
 
     /// <inheritdoc/>
-    public Task Drain(Tensor x, WritePart write) => bulk.Drain(x, write);
+    public Task Drain(Tensor x, WritePart write)
+    {
+        Check.Drain(x, write);
+        return bulk.Drain(x, write);
+    }
 
     /// <inheritdoc/>
     public void Copy(Tensor y, Tensor x)
@@ -60,6 +65,7 @@ public sealed partial class CudaBackend
     /// <inheritdoc/>
     public void Zero(Tensor y)
     {
+        Check.Zero(y);
         indices.Forget(y.Address, y.Bytes);
         Launch(FloatOfSize(y.DType), ZeroKernel, grids.Elements(y.DType, y.Rows, y.Columns), y, y.RowStride, y.Rows, y.Columns);
     }

@@ -5,7 +5,7 @@ namespace NativeEngine.Kernels.Cuda;
 public sealed partial class CudaBackend
 {
     private const long ConvertedElements = 16 << 20; // of a weight that is converted for a product
-    private const long GramRows = 2048, ShortGramRows = 16 * 2048; // whose products are summed before they are added in F64; products of 16-bit numbers are exact
+    private const long GramRows = 2048, ShortGramRows = 4096; // whose products are summed before they are added in F64; those of 16-bit numbers are exact, their sums are cut
     private const int AffordableF64 = 2; // matrix units of such devices multiply F64 at the rate of plain F32
 
     private static readonly KernelPrototype GramKernel = new("gram_update(double* h, int ldh, const acc* c, int ldc, int n)");
@@ -90,9 +90,5 @@ public sealed partial class CudaBackend
         return y;
     }
 
-    private static DeviceMatrix Matrix(Tensor t, long rows = 0)
-    {
-        t.Owner.IsUsed = true;
-        return new(t.Address, t.DType, t.RowStride, rows * t.RowStride);
-    }
+    private static DeviceMatrix Matrix(Tensor t, long rows = 0) => new(t.Use(), t.DType, t.RowStride, rows * t.RowStride);
 }

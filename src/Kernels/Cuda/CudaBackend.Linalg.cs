@@ -26,7 +26,15 @@ public sealed partial class CudaBackend
         }
 
         DeviceMatrix matrix = Matrix(a);
-        Factorise(Op.SymEig, workspace(matrix, values.Address, n), (device, host, space, info) => run(matrix, values.Address, n, device, host, space, info));
+        int status = Info(workspace(matrix, values.Address, n), (device, host, space, info) => run(matrix, values.Address, n, device, host, space, info));
+        if (status != 0)
+        {
+            throw new EngineException("NE10103", $"SymEig: cuSOLVER finds no eigenvalues of the matrix ({n}, {n}), info {status}")
+            {
+                Hint = "it holds NaN, infinity or numbers near them: check the model's weights with eval perplexity",
+            };
+        }
+
         if (!AllFinite(values))
         {
             throw new EngineException("NE10101", $"SymEig: the matrix ({n}, {n}) holds NaN or infinity")
@@ -54,7 +62,7 @@ public sealed partial class CudaBackend
         using Tensor columns = Alloc(DType.F64, a.Shape), tau = Alloc(DType.F64, new Shape(n));
         Transpose(columns, a);
         DeviceMatrix matrix = Matrix(columns);
-        Factorise(Op.Qr, solver.QrWorkspace(matrix, tau.Address, n), (device, host, space, info) =>
+        _ = Info(solver.QrWorkspace(matrix, tau.Address, n), (device, host, space, info) => // every matrix has one
             solver.Qr(matrix, tau.Address, n, device, host, space, info));
         Transpose(q, columns);
     }
@@ -75,20 +83,7 @@ public sealed partial class CudaBackend
         solver.CholeskySolve(matrix, Matrix(b), n, b.Rows, info.Address); // the rows of b are the columns of a column-major matrix
     }
 
-    /// <summary>Runs a factorisation, and throws where it does not exist.</summary>
-    private void Factorise(Op op, SolverWorkspace space, Action<nint, nint, SolverWorkspace, nint> run)
-    {
-        int status = Info(space, run);
-        if (status != 0)
-        {
-            throw new EngineException("NE10103", $"{op}: cuSOLVER finds no factorisation, info {status}")
-            {
-                Hint = "more calibration text gives a better conditioned matrix",
-            };
-        }
-    }
-
-    /// <summary>Runs a factorisation in the scratch memory that it asks for and waits for it. Returns its info.</summary>
+    /// <summary>Runs a factorisation in the scratch memory that it asks for and waits for it. Returns its info: 0, or what the matrix lacks.</summary>
     private unsafe int Info(SolverWorkspace space, Action<nint, nint, SolverWorkspace, nint> run)
     {
         using Tensor info = Alloc(DType.I32, new Shape(1)), device = Alloc(DType.F64, new Shape((space.DeviceBytes + sizeof(double) - 1) / sizeof(double)));
@@ -96,7 +91,8 @@ public sealed partial class CudaBackend
         try
         {
             run(device.Address, (nint)host, space, info.Address);
-            return this.Download<int>(info)[0];
+            int status = this.Download<int>(info)[0];
+            return status >= 0 ? status : throw new InvalidOperationException($"cuSOLVER refuses argument {-status}");
         }
         finally
         {

@@ -7,7 +7,7 @@ public sealed partial class CudaBackend
     /// <inheritdoc/>
     public void ZeroMasked(Tensor y, Tensor mask)
     {
-        Check.ZeroMasked(y, mask);
+        Check.ZeroMasked(this, y, mask);
         Launch(y.DType, ZeroMaskedKernel, grids.Elements(y.DType, y.Rows, y.Columns), y, y.RowStride, mask, y.Rows, y.Columns);
     }
 }

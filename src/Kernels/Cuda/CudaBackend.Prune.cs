@@ -47,6 +47,7 @@ public sealed partial class CudaBackend
     /// <inheritdoc/>
     public void KeepRows(Tensor x, Tensor kept)
     {
+        Check.Keep(Op.KeepRows, x, kept);
         CheckAscending(Op.KeepRows, kept, x.Rows);
         indices.Forget(x.Address, x.Bytes);
 
@@ -58,6 +59,7 @@ public sealed partial class CudaBackend
     /// <inheritdoc/>
     public void KeepColumns(Tensor x, Tensor kept)
     {
+        Check.Keep(Op.KeepColumns, x, kept);
         CheckAscending(Op.KeepColumns, kept, x.Columns);
         indices.Forget(x.Address, x.Bytes);
         Move(x, x.Rows, kept.Columns, (buffer, from) =>

@@ -10,7 +10,6 @@ namespace NativeEngine.Kernels.Cuda;
 public sealed partial class CudaBackend : IBackend
 {
     private const int RowAlignment = 16; // bytes that kernels move at once, and that the best algorithms of cuBLASLt count on
-    private const int LargestHead = 256;
     private const long MostReserved = 1L << 30; // for kernels, which are loaded when they are first launched, those of the libraries too, and for other processes
 
     private static readonly KernelPrototype FirstOutsideKernel = new("first_outside_forward(int* index, const int* x, int count, int low, int end)");
@@ -66,6 +65,9 @@ public sealed partial class CudaBackend : IBackend
 
     /// <inheritdoc/>
     public bool IsHost => false;
+
+    /// <inheritdoc/>
+    public int LargestHead => 256;
 
     /// <inheritdoc/>
     public int BatchRows => 16 * 2048;
@@ -126,7 +128,6 @@ public sealed partial class CudaBackend : IBackend
     /// <summary>The indices ascend strictly in 0 .. <paramref name="end"/> - 1.</summary>
     private void CheckAscending(Op op, Tensor x, long end)
     {
-        Check.Kept(op, x);
         CheckRange(op, x, 0, end);
         if (!indices.Ascends(x) && FirstBad(x, FirstUnorderedKernel) is { } i)
         {

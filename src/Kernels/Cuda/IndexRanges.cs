@@ -48,7 +48,24 @@ internal sealed class IndexRanges
     /// <summary>True when <paramref name="x"/> is known to ascend strictly.</summary>
     public bool Ascends(Tensor x) => Find(x) is { Ascends: true };
 
-    private Known? Find(Tensor x) => ranges.TryGetValue(x.Address, out Known known) && known.Bytes == x.Bytes ? known : null;
+    /// <summary>What holds for all of an upload holds for a part of it.</summary>
+    private Known? Find(Tensor x)
+    {
+        if (ranges.TryGetValue(x.Address, out Known whole) && x.Bytes <= whole.Bytes)
+        {
+            return whole;
+        }
+
+        foreach ((nint start, Known known) in ranges)
+        {
+            if (start <= x.Address && x.Address + (nint)x.Bytes <= start + (nint)known.Bytes)
+            {
+                return known;
+            }
+        }
+
+        return null;
+    }
 
     private readonly record struct Known(long Bytes, int Least, int Largest, bool Ascends);
 }

@@ -24,7 +24,14 @@ internal readonly record struct KernelModule(DType DType, int HeadDim = 0)
     /// <summary>What the compiler is told besides the architecture.</summary>
     public IEnumerable<string> Options()
     {
-        string real = DType switch { DType.F64 => "double", DType.F32 => "float", DType.BF16 => "bf16", _ => "half" };
+        string real = DType switch
+        {
+            DType.F64 => "double",
+            DType.F32 => "float",
+            DType.F16 => "half",
+            DType.BF16 => "bf16",
+            _ => throw new ArgumentException($"no kernel computes in {DType}"),
+        };
         string[] common = ["--std=c++17", "--device-as-default-execution-space", $"-DREAL={real}"];
         string[] attention = HeadDim == 0 ? [] : [FormattableString.Invariant($"-DHEAD_DIM={HeadDim}")];
         return [.. common, .. attention, .. UsesTensorCores ? ["-DTENSOR_CORES"] : Array.Empty<string>()];
