@@ -72,14 +72,9 @@ internal static class CommandLine
                 parse = root.Parse(args = merged, Parsing);
             }
 
-            if (parse.Errors.Count > 0)
+            if (UsageError.Of(parse) is { } wrong)
             {
-                throw UsageError.Of(parse);
-            }
-
-            if (UsageError.OfEmptyWord(parse) is { } empty)
-            {
-                throw empty;
+                throw wrong;
             }
 
             int exit = parse.Invoke(new InvocationConfiguration

@@ -8,6 +8,10 @@ public sealed class UsageErrorTests
     [InlineData("", "a verb is missing")]
     [InlineData("eval", "a verb is missing (allowed perplexity)")]
     [InlineData("slise", "unknown verb 'slise'. did you mean 'slice'?")]
+    [InlineData("slcie m o", "unknown verb 'slcie'. did you mean 'slice'?")]
+    [InlineData("prune m --globl --calibration t", "unknown option '--globl'. did you mean '--global'?")]
+    [InlineData("slice m -x --calibration t", "unknown option '-x'. see 'nativeengine slice --help'")]
+    [InlineData("slice m --sparsty 3 --calibration t", "unknown option '--sparsty'. did you mean '--sparsity'?")]
     [InlineData("frobnicate", "unknown verb 'frobnicate'. see 'nativeengine --help'")]
     [InlineData("eval perplexty m", "unknown verb 'perplexty'. did you mean 'perplexity'?")]
     [InlineData("slice m o --calibration t --sparsty 0.5", "unknown option '--sparsty'. did you mean '--sparsity'?")]
@@ -45,6 +49,9 @@ public sealed class UsageErrorTests
         Assert.Single(outcome.Error.TrimEnd('\n').Split('\n'));
         Assert.Empty(outcome.Out);
     }
+
+    [Fact]
+    public void Behind_two_dashes_everything_is_an_argument() => Assert.Contains("\"model\":\"-m\"", Cli.Run("inspect --json -- -m").Out, StringComparison.Ordinal);
 
     [Theory]
     [InlineData("MODEL", "inspect", "")]
