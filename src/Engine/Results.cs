@@ -116,6 +116,9 @@ public sealed record SliceResult : RunResult
     /// <summary>The folder that was written.</summary>
     public required string Output { get; init; }
 
+    /// <summary>The part of the original hidden width that is gone, after rounding; null under a schedule.</summary>
+    public double? Sparsity { get; init; }
+
     /// <summary>Parameters as loaded; tied matrices count once.</summary>
     public required long ParametersBefore { get; init; }
 

@@ -21,10 +21,7 @@ public static partial class Verbs
         TokenWindows calibration = windows.Calibration(options.Calibration, options.Samples, options.SeqLen, options.Seed);
         TokenWindows? eval = options.Eval is null ? null : windows.Evaluation(options.Eval, options.EvalSeqLen, null);
 
-        if (target.ParameterCount() > model.Spec.ParameterCount())
-        {
-            session.Reporter.Notice($"the result will be larger: {target.ParameterCount():N0} parameters instead of {model.Spec.ParameterCount():N0}, because the head gets a matrix of its own and every layer its shortcuts");
-        }
+        Say(session, SliceNotices.Of(model.Spec, target, options, calibration));
 
         // Begun first, so that an output that cannot be written is known before the hours of work.
         using var writer = new ModelFolderWriter(session.Backend, model, target, options.Store, "slicegpt", options.Output, options.Overwrite);
@@ -44,6 +41,7 @@ public static partial class Verbs
             Command = "slice",
             Model = options.Model,
             Output = options.Output,
+            Sparsity = options.Schedule is null ? SliceSchedule.Sparsity(target) : null,
             ParametersBefore = model.Spec.ParameterCount(),
             ParametersAfter = target.ParameterCount(),
             Samples = calibration.Rows,
@@ -60,7 +58,8 @@ public static partial class Verbs
     private static ModelSpec Target(ModelSpec dense, SliceOptions options)
     {
         ModelSpec fused = Fusion.Fused(dense, options.CompatSliceGpt);
-        return options.RotateOnly ? fused
+        bool nothing = options is { Schedule: null, Sparsity: 0, CompatSliceGpt: false }; // the reference rounds even then
+        return options.RotateOnly || nothing ? fused
             : options.Schedule is not null ? SliceSchedule.FromFile(fused, options.Schedule)
             : SliceSchedule.Constant(fused, options.Sparsity, options.Round, options.SliceHead);
     }

@@ -92,6 +92,11 @@ internal static class SliceCommand
             report.Line("perplexity", $"{Format.Perplexity(perplexity.Dense)} -> {Format.Perplexity(perplexity.Sliced)}");
         }
 
+        if (result.Sparsity is { } sparsity)
+        {
+            report.Line("sparsity", sparsity.ToString("0.####"));
+        }
+
         report.Line("calibration", $"{result.Samples} windows of {result.SeqLen} tokens");
         report.Line("tokenizer", result.Tokenizer);
         if (result.Eigen == EigenSolver.Projector)
