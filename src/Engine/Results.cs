@@ -19,6 +19,9 @@ public abstract record RunResult
     [JsonPropertyOrder(-1)]
     public string? Model { get; init; }
 
+    /// <summary>What it ran on: cpu or cuda:0, of a benchmark the device in words; null for verbs that do not compute.</summary>
+    public string? Device { get; init; }
+
     /// <summary>What the run told the user besides its result, in order; null where there was nothing.</summary>
     public IReadOnlyList<string>? Notices { get; set; }
 

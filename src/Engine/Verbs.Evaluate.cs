@@ -29,6 +29,7 @@ public static partial class Verbs
         {
             Command = "eval perplexity",
             Model = options.Model,
+            Device = session.Backend.Name,
             Perplexity = Finite(Math.Exp(mean)),
             MeanNll = Finite(mean),
             Chunks = windows.Rows,
@@ -88,6 +89,7 @@ public static partial class Verbs
         {
             Command = "generate",
             Model = options.Model,
+            Device = session.Backend.Name,
             Text = tokenizer?.Decode([.. generated.Ids], skipSpecial: true),
             Ids = generated.Ids,
             TokensPerSecond = generated.TokensPerSecond,

@@ -40,6 +40,7 @@ public static partial class Verbs
         {
             Command = "slice",
             Model = options.Model,
+            Device = session.Backend.Name,
             Output = options.Output,
             Sparsity = options.Schedule is null ? SliceSchedule.Sparsity(target) : null,
             ParametersBefore = model.Spec.ParameterCount(),
