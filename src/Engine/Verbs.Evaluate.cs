@@ -77,6 +77,7 @@ public static partial class Verbs
     public static GenerateResult Generate(Session session, GenerateOptions options)
     {
         using CausalModel model = Open(session, options.Model);
+        WindowReader.RequirePositions(model.Spec);
         Tokenizer? tokenizer = options.PromptIds is null || TokenizerFolder.Exists(options.Model)
             ? Tokenizer.Load(options.Model, options.Tokenizer ?? TokenizerChoice.Auto, session.Reporter)
             : null;

@@ -19,7 +19,7 @@ public static partial class Verbs
         ModelSpec target = Target(model.Spec, options);
         var windows = new WindowReader(session, model.Spec, options.Model, options.Tokenizer ?? TokenizerChoice.Auto);
         TokenWindows calibration = windows.Calibration(options.Calibration, options.Samples, options.SeqLen, options.Seed);
-        TokenWindows? eval = options.Eval is null ? null : windows.Evaluation(options.Eval, options.EvalSeqLen, null);
+        TokenWindows? eval = options.Eval is null ? null : windows.Evaluation(options.Eval, options.EvalSeqLen, null, "--eval-seqlen");
 
         Say(session, SliceNotices.Of(model.Spec, target, options, calibration));
 

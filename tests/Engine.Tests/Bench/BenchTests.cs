@@ -84,6 +84,14 @@ public sealed class BenchTests
         Assert.All(result.Rows.Where(row => row.Method == "exact"), row => Assert.InRange(row.Residual!.Value, 0, 1));
     }
 
+    [Fact]
+    public void A_prompt_that_fills_all_positions_is_refused_by_its_option()
+    {
+        using var session = new Session("cpu", 1);
+        EngineException e = Assert.Throws<EngineException>(() => DecodeBench.Run(session, Testing.Shared.Fixture("llama-mha"), Shape, promptTokens: 1_000_000, newTokens: 1));
+        Assert.Equal((ExitCode.Usage, "--prompt-tokens"), (e.Exit, e.Key));
+    }
+
     [Theory]
     [InlineData(30, 2)]
     [InlineData(90, 2.0 / 3)]
