@@ -65,6 +65,11 @@ internal static class CommandLine
     {
         try
         {
+            if (UsageError.OfInvalidBytes(args) is { } garbled)
+            {
+                throw garbled;
+            }
+
             RootCommand root = Create(host, args.FirstOrDefault());
             ParseResult parse = root.Parse(args, Parsing);
             if (ConfigFile.Merge(parse, args) is { } merged)

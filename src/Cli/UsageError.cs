@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Text.Unicode;
 using NativeEngine.Cli.Commands;
 using NativeEngine.Cli.Options;
 
@@ -39,6 +40,14 @@ internal static class UsageError
             ? new EngineException("NE2002", error.Message) { Key = at.Option.Name, Found = $"'{at.Tokens[0].Value}'", Expected = allowed, Hint = help }
             : new EngineException("NE2005", error.Message) { Key = at?.Option.Name, Hint = help };
     }
+
+    /// <summary>
+    /// The error of an argument that is not UTF-8, null where all are: .NET puts U+FFFD in the place of what it cannot read, and only Linux still shows the bytes.
+    /// </summary>
+    public static EngineException? OfInvalidBytes(string[] args) =>
+        OperatingSystem.IsLinux() && Array.Find(args, arg => arg.Contains('\uFFFD')) is { } arg && !Utf8.IsValid(File.ReadAllBytes("/proc/self/cmdline"))
+            ? new EngineException("NE2007", "an argument is not UTF-8") { Found = $"'{arg}'", Expected = "UTF-8", Hint = "put the text into a file, or set the terminal to UTF-8" }
+            : null;
 
     /// <summary>The word of <paramref name="known"/> that is few edits away from <paramref name="word"/>.</summary>
     public static string? Nearest(string word, IEnumerable<string> known) => known

@@ -18,7 +18,7 @@ public static partial class Verbs
         options.Check();
         Say(session, IdleOptions.Notices(options));
         using CausalModel model = Open(session, options.Model);
-        var windows = new WindowReader(session, model.Spec, options.Model, options.Tokenizer ?? (options.Compat ? TokenizerChoice.Slow : TokenizerChoice.Auto));
+        var windows = new WindowReader(session, model.Spec, options.Model, options.Tokenizer, options.Compat ? TokenizerChoice.Slow : TokenizerChoice.Auto);
         TokenWindows? eval = options.Eval is null ? null : windows.Evaluation(options.Eval, options.EvalSeqLen, null, "--eval-seqlen");
 
         using OutputClaim? claim = options.Output is null ? null : OutputClaim.Take(options.Output, options.Overwrite, options.Model);

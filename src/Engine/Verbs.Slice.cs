@@ -17,7 +17,7 @@ public static partial class Verbs
         using CausalModel model = Open(session, options.Model);
         using OutputClaim claim = OutputClaim.Take(options.Output, options.Overwrite, options.Model);
         ModelSpec target = Target(model.Spec, options);
-        var windows = new WindowReader(session, model.Spec, options.Model, options.Tokenizer ?? TokenizerChoice.Auto);
+        var windows = new WindowReader(session, model.Spec, options.Model, options.Tokenizer);
         TokenWindows calibration = windows.Calibration(options.Calibration, options.Samples, options.SeqLen, options.Seed);
         TokenWindows? eval = options.Eval is null ? null : windows.Evaluation(options.Eval, options.EvalSeqLen, null, "--eval-seqlen");
 

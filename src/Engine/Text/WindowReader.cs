@@ -4,7 +4,7 @@ using NativeEngine.Spec;
 namespace NativeEngine.Text;
 
 /// <summary>Turns a <see cref="TextSource"/> into token windows for one model, and says what it had to leave out.</summary>
-internal sealed class WindowReader(Session session, ModelSpec spec, string folder, TokenizerChoice choice)
+internal sealed class WindowReader(Session session, ModelSpec spec, string folder, TokenizerChoice? choice, TokenizerChoice otherwise = TokenizerChoice.Auto)
 {
     private Tokenizer? tokenizer;
 
@@ -12,7 +12,7 @@ internal sealed class WindowReader(Session session, ModelSpec spec, string folde
     public string TokenizerName => tokenizer?.Description ?? "none";
 
     /// <summary>The tokenizer, read when first needed.</summary>
-    public Tokenizer Tokenizer => tokenizer ??= Text.Tokenizer.Load(folder, choice, session.Reporter);
+    public Tokenizer Tokenizer => tokenizer ??= Text.Tokenizer.Load(folder, choice, session.Reporter, otherwise);
 
     /// <summary>
     /// Windows without overlap from the start of the text, its special tokens once in front, the tail dropped; or the rows of a token file.

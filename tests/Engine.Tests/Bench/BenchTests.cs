@@ -89,7 +89,7 @@ public sealed class BenchTests
     {
         using var session = new Session("cpu", 1);
         EngineException e = Assert.Throws<EngineException>(() => DecodeBench.Run(session, Testing.Shared.Fixture("llama-mha"), Shape, promptTokens: 1_000_000, newTokens: 1));
-        Assert.Equal((ExitCode.Usage, "--prompt-tokens"), (e.Exit, e.Key));
+        Assert.Equal(("NE2026", "--prompt-tokens"), (e.Code, e.Key));
     }
 
     [Theory]

@@ -1,4 +1,6 @@
 using NativeEngine.Spec;
+using NativeEngine.Tests.Checkpoints;
+using NativeEngine.Tests.Tune;
 using NativeEngine.Text;
 
 namespace NativeEngine.Tests;
@@ -28,6 +30,23 @@ public sealed class WindowReaderTests : IDisposable
         Assert.Equal(("NE4062", "max_position_embeddings"), Code(() => reader.Evaluation(new("t.txt"), 16, null)));
         using var model = new TemporaryModel("llama-mha", config: json => json["max_position_embeddings"] = 1);
         Assert.Equal(("NE4062", "max_position_embeddings"), Code(() => Verbs.Generate(session, new(model.Folder) { PromptIds = [1] })));
+    }
+
+    [Fact]
+    public void A_slow_tokenizer_that_there_is_not_is_missed_where_it_was_asked_for()
+    {
+        string sample = Path.Combine(Testing.Shared.Root, "samples", "sample-llama");
+        using TemporaryFolder model = new();
+        foreach (string name in new[] { "tokenizer.json", "tokenizer_config.json" })
+        {
+            File.Copy(Path.Combine(sample, name), model[name]);
+        }
+
+        Notices notices = [];
+        Tokenizer.Load(model.Location, null, notices, TokenizerChoice.Slow);
+        Assert.Empty(notices);
+        Tokenizer.Load(model.Location, TokenizerChoice.Slow, notices);
+        Assert.StartsWith($"{model.Location} has no tokenizer.model", Assert.Single(notices), StringComparison.Ordinal);
     }
 
     private static (string Code, string? Key) Code(Action action)
