@@ -32,7 +32,7 @@ public static partial class Verbs
             ? Decide(session, model, windows, options)
             : (PrunePlanFile.Read(options.ApplyPlan, model.Spec, model.Checkpoint, session.Reporter), null);
         ModelSpec pruned = plan.Apply();
-        Say(session, Alignment.Notices(pruned));
+        Say(session, Alignment.Notices(model.Spec, pruned));
         if (options.Plan is not null)
         {
             PrunePlanFile.Write(options.Plan, plan, model.Checkpoint, options.Overwrite);

@@ -97,7 +97,7 @@ internal static class SliceCommand
             report.Line("sparsity", sparsity.ToString("0.####"));
         }
 
-        report.Line("calibration", $"{result.Samples} windows of {result.SeqLen} tokens");
+        report.Line("calibration", $"{Format.Count(result.Samples, "window")} of {result.SeqLen} tokens");
         report.Line("tokenizer", result.Tokenizer);
         if (result.Eigen == EigenSolver.Projector)
         {

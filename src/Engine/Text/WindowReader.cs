@@ -43,7 +43,7 @@ internal sealed class WindowReader(Session session, ModelSpec spec, string folde
         {
             if (windows.Rows < samples)
             {
-                session.Reporter.Notice($"{source.Path} holds {windows.Rows} windows, fewer than the {samples} asked for: all are used");
+                session.Reporter.Notice($"{source.Path} holds {windows.Rows} of the {samples} windows asked for: all are used");
             }
 
             return windows;
@@ -144,7 +144,7 @@ internal sealed class WindowReader(Session session, ModelSpec spec, string folde
             throw new EngineException("NE3177", "there is no window of two tokens or more") { File = path, Key = name };
         }
 
-        session.Reporter.Notice($"{path}: {n} windows of {all.Width} tokens are used as they are; {option} does not apply");
+        session.Reporter.Notice($"{path}: used as it is, windows x tokens: {n} x {all.Width}; {option} does not apply");
         return Checked(new TokenWindows(all.Ids[..count], all.Mask?[..count], n, all.Width), source);
     }
 

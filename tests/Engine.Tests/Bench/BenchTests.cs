@@ -2,6 +2,7 @@ using NativeEngine.Bench;
 using NativeEngine.Kernels;
 using NativeEngine.Kernels.Cpu;
 using NativeEngine.Model;
+using NativeEngine.Tests.Checkpoints;
 
 namespace NativeEngine.Tests.Bench;
 
@@ -90,6 +91,14 @@ public sealed class BenchTests
         using var session = new Session("cpu", 1);
         EngineException e = Assert.Throws<EngineException>(() => DecodeBench.Run(session, Testing.Shared.Fixture("llama-mha"), Shape, promptTokens: 1_000_000, newTokens: 1));
         Assert.Equal(("NE2026", "--prompt-tokens"), (e.Code, e.Key));
+    }
+
+    [Fact]
+    public void An_empty_text_has_no_speed()
+    {
+        using TemporaryFolder folder = new();
+        File.WriteAllText(folder["empty.txt"], "");
+        Assert.Equal("NE3159", Assert.Throws<EngineException>(() => TokenizeBench.Run("no model", folder["empty.txt"], SilentReporter.Instance)).Code);
     }
 
     [Theory]
