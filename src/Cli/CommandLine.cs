@@ -65,6 +65,11 @@ internal static class CommandLine
     {
         try
         {
+            if (UsageError.OfInvalidBytes(args) is { } garbled)
+            {
+                throw garbled;
+            }
+
             RootCommand root = Create(host, args.FirstOrDefault());
             ParseResult parse = root.Parse(args, Parsing);
             if (ConfigFile.Merge(parse, args) is { } merged)
@@ -72,14 +77,9 @@ internal static class CommandLine
                 parse = root.Parse(args = merged, Parsing);
             }
 
-            if (parse.Errors.Count > 0)
+            if (UsageError.Of(parse) is { } wrong)
             {
-                throw UsageError.Of(parse);
-            }
-
-            if (UsageError.OfEmptyWord(parse) is { } empty)
-            {
-                throw empty;
+                throw wrong;
             }
 
             int exit = parse.Invoke(new InvocationConfiguration

@@ -64,9 +64,10 @@ internal static class ConfigFile
             throw Error($"'{command.Name}' has no option '{unknown}'", path, unknown, UsageError.Nearest(unknown, known) is { } near ? $"did you mean '{near}'?" : null);
         }
 
-        // Right after the verb, so that a "--" of the command line stays behind them.
+        // Options right after the verb, so that a "--" of the command line stays behind them; arguments behind one, because they are no options.
+        string[] dashes = arguments.Count == 0 || parse.Tokens.Any(token => token.Type == TokenType.DoubleDash) ? [] : ["--"];
         int verb = args.TakeWhile((arg, i) => i < parse.Tokens.Count && parse.Tokens[i].Type == TokenType.Command && parse.Tokens[i].Value == arg).Count();
-        return [.. args[..verb], .. options, .. args[verb..], .. arguments];
+        return [.. args[..verb], .. options, .. args[verb..], .. dashes, .. arguments];
     }
 
     /// <summary>The effective configuration of a parsed command line, in the form that <see cref="Merge"/> reads.</summary>

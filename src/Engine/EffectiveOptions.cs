@@ -136,6 +136,16 @@ public static class EffectiveOptions
     /// <summary>A value as the command line has it.</summary>
     internal static string SnakeCase<T>(T value) where T : struct, Enum => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
 
+    /// <summary>A type as the command line has it.</summary>
+    internal static string? Word(DType? store) => store switch
+    {
+        null => null,
+        DType.F32 => "fp32",
+        DType.BF16 => "bf16",
+        DType.F16 => "fp16",
+        _ => throw new ArgumentException($"{store} is no type of weights", nameof(store)),
+    };
+
     private static string? Word(TokenizerChoice? choice) => choice switch
     {
         null => null,
@@ -149,15 +159,6 @@ public static class EffectiveOptions
         LearningRateDecay.Cosine => "cosine",
         LearningRateDecay.Constant => "constant",
         _ => "linear",
-    };
-
-    private static string? Word(DType? store) => store switch
-    {
-        null => null,
-        DType.F32 => "fp32",
-        DType.BF16 => "bf16",
-        DType.F16 => "fp16",
-        _ => throw new ArgumentException($"{store} is no type of weights", nameof(store)),
     };
 
     private static JsonObject Given(params (string Name, JsonNode? Value)[] options) =>

@@ -90,7 +90,7 @@ public sealed record PerplexityOptions(string Model, TextSource Text)
 /// <summary>Options of <c>slice</c>.</summary>
 public sealed record SliceOptions(string Model, string Output, TextSource Calibration)
 {
-    /// <summary>Fraction of the hidden width to delete, from 0 up to but not including 1.</summary>
+    /// <summary>Fraction of the hidden width to delete, from 0 up to but not including 1; 0 deletes nothing.</summary>
     public double Sparsity { get; init; } = 0.25;
 
     /// <summary>Calibration windows.</summary>
@@ -99,7 +99,7 @@ public sealed record SliceOptions(string Model, string Output, TextSource Calibr
     /// <summary>Tokens per calibration window, never above the model's positions.</summary>
     public int SeqLen { get; init; } = 2048;
 
-    /// <summary>Kept widths are rounded down to a multiple of this.</summary>
+    /// <summary>Kept widths are rounded down to a multiple of this, where anything is deleted.</summary>
     public int Round { get; init; } = 8;
 
     /// <summary>Basis of the slice.</summary>

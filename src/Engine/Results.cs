@@ -19,6 +19,9 @@ public abstract record RunResult
     [JsonPropertyOrder(-1)]
     public string? Model { get; init; }
 
+    /// <summary>What it ran on: cpu or cuda:0, of a benchmark the device in words; null for verbs that do not compute.</summary>
+    public string? Device { get; init; }
+
     /// <summary>What the run told the user besides its result, in order; null where there was nothing.</summary>
     public IReadOnlyList<string>? Notices { get; set; }
 
@@ -115,6 +118,9 @@ public sealed record SliceResult : RunResult
 {
     /// <summary>The folder that was written.</summary>
     public required string Output { get; init; }
+
+    /// <summary>The part of the original hidden width that is gone, after rounding; null under a schedule.</summary>
+    public double? Sparsity { get; init; }
 
     /// <summary>Parameters as loaded; tied matrices count once.</summary>
     public required long ParametersBefore { get; init; }

@@ -53,7 +53,12 @@ internal static class StrictJson
         catch (Exception e) when (e is JsonException or FormatException or InvalidOperationException or ArgumentException)
         {
             // A lone surrogate in a key gives InvalidOperationException, not JsonException.
-            throw new EngineException(code, $"not valid JSON: {e.Message}", e) { File = path };
+            throw new EngineException(code, $"not valid JSON: {Reason(e)}", e) { File = path };
         }
     }
+
+    /// <summary>The parser counts lines from 0, and the text may itself be one line of a file.</summary>
+    private static string Reason(Exception e) => e is not JsonException { LineNumber: long line, BytePositionInLine: long at }
+        ? e.Message
+        : $"{e.Message.Split(" LineNumber:")[0].TrimEnd('.')} ({(line > 0 ? $"line {line + 1}, " : "")}byte {at})";
 }

@@ -17,7 +17,7 @@ public static partial class Verbs
     {
         using CausalModel model = Open(session, options.Model);
         bool slicegpt = options.Protocol == PerplexityProtocol.SliceGpt;
-        var reader = new WindowReader(session, model.Spec, options.Model, options.Tokenizer ?? (slicegpt ? TokenizerChoice.Auto : TokenizerChoice.Slow));
+        var reader = new WindowReader(session, model.Spec, options.Model, options.Tokenizer, slicegpt ? TokenizerChoice.Auto : TokenizerChoice.Slow);
         int seqLen = options.SeqLen ?? (options.Protocol == PerplexityProtocol.LlmPruner ? 128 : 2048);
         TokenWindows windows = reader.Evaluation(options.Text, seqLen, options.MaxChunks);
         long start = Stopwatch.GetTimestamp();
@@ -29,6 +29,7 @@ public static partial class Verbs
         {
             Command = "eval perplexity",
             Model = options.Model,
+            Device = session.Backend.Name,
             Perplexity = Finite(Math.Exp(mean)),
             MeanNll = Finite(mean),
             Chunks = windows.Rows,
@@ -47,7 +48,7 @@ public static partial class Verbs
     /// <summary>Encodes a text or a file.</summary>
     public static TokenizeResult Tokenize(Session session, TokenizeOptions options)
     {
-        Tokenizer tokenizer = Tokenizer.Load(options.Model, options.Tokenizer ?? TokenizerChoice.Auto, session.Reporter);
+        Tokenizer tokenizer = Tokenizer.Load(options.Model, options.Tokenizer, session.Reporter);
         int[] ids = options.Text is null
             ? tokenizer.EncodeUtf8(Corpus.ReadBytes(options.File!), addSpecial: !options.NoSpecial)
             : tokenizer.Encode(options.Text, addSpecial: !options.NoSpecial);
@@ -76,8 +77,9 @@ public static partial class Verbs
     public static GenerateResult Generate(Session session, GenerateOptions options)
     {
         using CausalModel model = Open(session, options.Model);
+        WindowReader.RequirePositions(model.Spec);
         Tokenizer? tokenizer = options.PromptIds is null || TokenizerFolder.Exists(options.Model)
-            ? Tokenizer.Load(options.Model, options.Tokenizer ?? TokenizerChoice.Auto, session.Reporter)
+            ? Tokenizer.Load(options.Model, options.Tokenizer, session.Reporter)
             : null;
         IReadOnlyList<int> prompt = options.PromptIds ?? tokenizer!.Encode(options.Prompt ?? "", addSpecial: true);
         using var generator = new Generator(session, model);
@@ -88,6 +90,7 @@ public static partial class Verbs
         {
             Command = "generate",
             Model = options.Model,
+            Device = session.Backend.Name,
             Text = tokenizer?.Decode([.. generated.Ids], skipSpecial: true),
             Ids = generated.Ids,
             TokensPerSecond = generated.TokensPerSecond,

@@ -18,8 +18,8 @@ public static partial class Verbs
         options.Check();
         Say(session, IdleOptions.Notices(options));
         using CausalModel model = Open(session, options.Model);
-        var windows = new WindowReader(session, model.Spec, options.Model, options.Tokenizer ?? (options.Compat ? TokenizerChoice.Slow : TokenizerChoice.Auto));
-        TokenWindows? eval = options.Eval is null ? null : windows.Evaluation(options.Eval, options.EvalSeqLen, null);
+        var windows = new WindowReader(session, model.Spec, options.Model, options.Tokenizer, options.Compat ? TokenizerChoice.Slow : TokenizerChoice.Auto);
+        TokenWindows? eval = options.Eval is null ? null : windows.Evaluation(options.Eval, options.EvalSeqLen, null, "--eval-seqlen");
 
         using OutputClaim? claim = options.Output is null ? null : OutputClaim.Take(options.Output, options.Overwrite, options.Model);
 
@@ -30,12 +30,12 @@ public static partial class Verbs
 
         (PrunePlan plan, double? ratio) = options.ApplyPlan is null
             ? Decide(session, model, windows, options)
-            : (PrunePlanFile.Read(options.ApplyPlan, model.Spec), null);
+            : (PrunePlanFile.Read(options.ApplyPlan, model.Spec, model.Checkpoint, session.Reporter), null);
         ModelSpec pruned = plan.Apply();
-        Say(session, Alignment.Notices(pruned));
+        Say(session, Alignment.Notices(model.Spec, pruned));
         if (options.Plan is not null)
         {
-            PrunePlanFile.Write(options.Plan, plan, options.Overwrite);
+            PrunePlanFile.Write(options.Plan, plan, model.Checkpoint, options.Overwrite);
         }
 
         PrunePerplexity? perplexity = null;
@@ -56,6 +56,7 @@ public static partial class Verbs
         {
             Command = "prune",
             Model = options.Model,
+            Device = session.Backend.Name,
             Output = options.Output,
             Plan = options.Plan,
             Ratio = ratio,

@@ -17,14 +17,11 @@ public static partial class Verbs
         using CausalModel model = Open(session, options.Model);
         using OutputClaim claim = OutputClaim.Take(options.Output, options.Overwrite, options.Model);
         ModelSpec target = Target(model.Spec, options);
-        var windows = new WindowReader(session, model.Spec, options.Model, options.Tokenizer ?? TokenizerChoice.Auto);
+        var windows = new WindowReader(session, model.Spec, options.Model, options.Tokenizer);
         TokenWindows calibration = windows.Calibration(options.Calibration, options.Samples, options.SeqLen, options.Seed);
-        TokenWindows? eval = options.Eval is null ? null : windows.Evaluation(options.Eval, options.EvalSeqLen, null);
+        TokenWindows? eval = options.Eval is null ? null : windows.Evaluation(options.Eval, options.EvalSeqLen, null, "--eval-seqlen");
 
-        if (target.ParameterCount() > model.Spec.ParameterCount())
-        {
-            session.Reporter.Notice($"the result will be larger: {target.ParameterCount():N0} parameters instead of {model.Spec.ParameterCount():N0}, because the head gets a matrix of its own and every layer its shortcuts");
-        }
+        Say(session, SliceNotices.Of(model.Spec, target, options, calibration));
 
         // Begun first, so that an output that cannot be written is known before the hours of work.
         using var writer = new ModelFolderWriter(session.Backend, model, target, options.Store, "slicegpt", options.Output, options.Overwrite);
@@ -43,7 +40,9 @@ public static partial class Verbs
         {
             Command = "slice",
             Model = options.Model,
+            Device = session.Backend.Name,
             Output = options.Output,
+            Sparsity = options.Schedule is null ? SliceSchedule.Sparsity(target) : null,
             ParametersBefore = model.Spec.ParameterCount(),
             ParametersAfter = target.ParameterCount(),
             Samples = calibration.Rows,
@@ -60,7 +59,8 @@ public static partial class Verbs
     private static ModelSpec Target(ModelSpec dense, SliceOptions options)
     {
         ModelSpec fused = Fusion.Fused(dense, options.CompatSliceGpt);
-        return options.RotateOnly ? fused
+        bool nothing = options is { Schedule: null, Sparsity: 0, CompatSliceGpt: false }; // the reference rounds even then
+        return options.RotateOnly || nothing ? fused
             : options.Schedule is not null ? SliceSchedule.FromFile(fused, options.Schedule)
             : SliceSchedule.Constant(fused, options.Sparsity, options.Round, options.SliceHead);
     }

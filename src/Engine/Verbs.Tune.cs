@@ -40,7 +40,7 @@ public static partial class Verbs
             }
         });
         writer.Commit(EffectiveOptions.Of(options));
-        return new MergeResult { Command = "merge", Model = options.Model, Output = options.Output, Parameters = model.Spec.ParameterCount() };
+        return new MergeResult { Command = "merge", Model = options.Model, Device = session.Backend.Name, Output = options.Output, Parameters = model.Spec.ParameterCount() };
     }
 
     private static TuneResult Train(Session session, TuneOptions options)
@@ -66,12 +66,13 @@ public static partial class Verbs
 
         writer.Write(state.Result);
         writer.AddFile(LossPlot.FileName, LossPlot.Draw(state.Losses, state.Evaluations));
-        writer.Commit(EffectiveOptions.Of(options, session.DType));
+        writer.Commit(EffectiveOptions.Of(options, session.DType), model.DType);
         checkpoints.Remove();
         return new TuneResult
         {
             Command = "tune",
             Model = options.Model,
+            Device = session.Backend.Name,
             Output = options.Output,
             Steps = state.Step,
             Epochs = (double)state.Step / plan.StepsPerEpoch,

@@ -61,7 +61,7 @@ public static partial class Verbs
 
         if (model.UnusedTensors() is [string first, ..] unused)
         {
-            session.Reporter.Notice($"{folder}: {unused.Count} tensors are not part of the model that config.json describes, such as {first}");
+            session.Reporter.Notice($"{folder}: not part of the model that config.json describes: {first}{(unused.Count > 1 ? $" and {unused.Count - 1} more" : "")}");
         }
 
         return model;

@@ -45,6 +45,16 @@ public sealed class DemoTests
     }
 
     [Fact]
+    public void Does_not_write_into_a_folder_that_exists()
+    {
+        using TemporaryFolder folder = new();
+        Outcome outcome = Cli.Run(["demo", "--out", folder.FullName], Cli.Engine with { Inspect = (_, _) => throw new InvalidOperationException("work began") });
+        Assert.Equal(11, outcome.Exit);
+        Assert.StartsWith("error NE11001: the output exists", outcome.Error, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFileSystemEntries(folder.FullName));
+    }
+
+    [Fact]
     public void Spares_no_layer_where_the_others_do_not_suffice()
     {
         List<LayerRange?> ranges = [];

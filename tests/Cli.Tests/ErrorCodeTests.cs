@@ -9,7 +9,7 @@ public sealed partial class ErrorCodeTests
     /// <summary>Codes of one rule that is broken in several ways: "is not a manifest", "the entry of a tensor is malformed", and the like.</summary>
     private static readonly string[] OneRuleManyWays =
     [
-        "NE3011", "NE3020", "NE3023", "NE3030", "NE3045", "NE3060", "NE3101", "NE3102", "NE3106", "NE3108", "NE3110", "NE3133", "NE3134", "NE5002", "NE11003",
+        "NE3011", "NE3020", "NE3023", "NE3030", "NE3045", "NE3060", "NE3101", "NE3102", "NE3106", "NE3108", "NE3110", "NE3133", "NE3134", "NE5002", "NE11001", "NE11003",
     ];
 
     [Fact]

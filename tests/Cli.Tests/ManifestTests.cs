@@ -43,6 +43,7 @@ public sealed class ManifestTests : IDisposable
         string manifest = Path.Combine(output, "nativeengine.manifest.json");
         using (JsonDocument document = JsonDocument.Parse(File.ReadAllText(manifest)))
         {
+            Assert.Equal(("cpu", "fp32"), (document.RootElement.GetProperty("device").GetString(), document.RootElement.GetProperty("dtype").GetString()));
             Assert.All(document.RootElement.GetProperty("configuration").EnumerateObject(), p => Assert.NotEqual(JsonValueKind.Null, p.Value.ValueKind));
         }
 

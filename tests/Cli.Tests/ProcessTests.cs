@@ -28,6 +28,19 @@ public sealed class ProcessTests
         Assert.Equal(exit, process.ExitCode);
     }
 
+    [SkippableFact]
+    public async Task An_argument_that_is_not_utf8_is_refused()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "the bytes of the command line are not shown");
+        foreach ((string text, bool refused) in new[] { ("\\377", true), ("\\357\\277\\275", false) })
+        {
+            using Process process = Shell($"exec dotnet '{Program}' tokenize no-such-model --text \"$(printf '{text}')\"");
+            string error = await process.StandardError.ReadToEndAsync();
+            await process.WaitForExitAsync();
+            Assert.Equal(refused, error.StartsWith("error NE2007: ", StringComparison.Ordinal));
+        }
+    }
+
     [SkippableTheory]
     [InlineData("TERM", 143)]
     [InlineData("INT", 130)]

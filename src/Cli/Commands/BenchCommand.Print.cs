@@ -9,7 +9,7 @@ internal static partial class BenchCommand
 {
     private static void Print(GemmBenchResult result, Report report)
     {
-        report.Line("device", result.Device);
+        report.Line("device", result.Device ?? "");
         report.Blank();
         report.Table(
             ["type", "n", "threads", "GFLOP/s", "peak", "of peak"],
@@ -22,7 +22,7 @@ internal static partial class BenchCommand
 
     private static void Print(EigenBenchResult result, Report report)
     {
-        report.Line("device", result.Device);
+        report.Line("device", result.Device ?? "");
         report.Blank();
         report.Table(
             ["n", "threads", "method", "seconds", "residual", "orthogonality", "energy gap"],
@@ -40,7 +40,7 @@ internal static partial class BenchCommand
 
     private static void Print(KernelBenchResult result, Report report)
     {
-        report.Line("device", result.Device);
+        report.Line("device", result.Device ?? "");
         report.Line("operands", $"{result.Size}, {result.Dtype}");
         report.Line("copy", $"{Format.Rate(result.CopyGigabytesPerSecond)} GB/s");
         foreach ((string dtype, double gflops) in result.PeakGflops)
@@ -79,7 +79,7 @@ internal static partial class BenchCommand
     {
         report.Line("shape", result.Shape);
         report.Line("parameters", Format.Count(result.Parameters));
-        report.Line("device", result.Device);
+        report.Line("device", result.Device ?? "");
         report.Line("eigensolver", result.Eigen == EigenSolver.Projector ? "projector" : "exact");
         report.Line("GFLOP/s", $"{Format.Rate(result.Gflops)}, {Format.Percent(result.ShareOfPeak)} of the peak");
         report.Line("disk", $"{Format.Bytes((long)result.Disk.WriteBytesPerSecond)}/s written, {Format.Bytes((long)result.Disk.ReadBytesPerSecond)}/s read, {Format.Bytes(result.Disk.Bytes)}");
@@ -96,7 +96,7 @@ internal static partial class BenchCommand
     {
         report.Line("shape", result.Shape);
         report.Line("parameters", Format.Count(result.Parameters));
-        report.Line("device", result.Device);
+        report.Line("device", result.Device ?? "");
         report.Line("calibration", $"{Format.Count(result.Tokens)} tokens");
         report.Blank();
         report.Table(
@@ -114,7 +114,7 @@ internal static partial class BenchCommand
     private static void Print(TuneBenchResult result, Report report)
     {
         report.Line("model", result.Model ?? "");
-        report.Line("device", result.Device);
+        report.Line("device", result.Device ?? "");
         report.Line("micro-batch", $"{result.Batch} tokens");
         report.Line("rank", $"{result.Rank}");
         report.Blank();
@@ -126,7 +126,7 @@ internal static partial class BenchCommand
     private static void Print(DecodeBenchResult result, Report report)
     {
         report.Line("model", result.Model ?? "");
-        report.Line("device", result.Device);
+        report.Line("device", result.Device ?? "");
         report.Line("prompt", $"{result.PromptTokens} tokens, {Format.Rate(result.PromptTokensPerSecond)} tokens/s");
         report.Line("decoding", $"{result.NewTokens} tokens, {Format.Rate(result.TokensPerSecond)} tokens/s");
         report.Line("weights read", $"{Format.Rate(result.WeightGigabytesPerSecond)} GB/s, {Format.Percent(result.ShareOfBandwidth)} of {Format.Rate(result.ReadGigabytesPerSecond)} GB/s");

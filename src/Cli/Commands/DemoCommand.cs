@@ -38,7 +38,7 @@ internal static class DemoCommand
     public static Command Create(Host host)
     {
         Option<double> sparsity = SliceCommand.Sparsity();
-        Option<string?> output = Checked.Text("--out", "DIR", "Keep the models in DIR (default: a temporary folder, deleted at the end)");
+        Option<string?> output = Checked.Text("--out", "DIR", "Keep the models in DIR, which must not exist (default: a temporary folder, deleted at the end)");
         CommonOptions common = new() { Computes = true };
 
         Verb verb = new(
@@ -49,6 +49,7 @@ internal static class DemoCommand
         common.AddTo(verb);
         verb.SetAction(parse => host.Report(parse, common, reporter =>
         {
+            RequireNew(parse.GetValue(output));
             DirectoryInfo? temporary = parse.GetValue(output) is null ? Directory.CreateTempSubdirectory("nativeengine-demo-") : null;
             try
             {
@@ -141,6 +142,14 @@ internal static class DemoCommand
                 seconds[name] = seconds.GetValueOrDefault(name) + TimeProvider.System.GetElapsedTime(start).TotalSeconds;
                 return result;
             }
+        }
+    }
+
+    private static void RequireNew(string? folder)
+    {
+        if (Path.Exists(folder))
+        {
+            throw new EngineException("NE11001", "the output exists") { File = Path.GetFullPath(folder), Key = "--out", Hint = "name a new folder" };
         }
     }
 

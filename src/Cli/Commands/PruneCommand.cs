@@ -154,7 +154,7 @@ internal static class PruneCommand
         report.Line("parameters", $"{Format.Count(result.ParametersBefore)} -> {Format.Count(result.ParametersAfter)} ({Format.Change(result.ParametersBefore, result.ParametersAfter)})");
         if (result.Ratio is double ratio)
         {
-            report.Line("ratio", ratio.ToString("0.####", CultureInfo.InvariantCulture));
+            report.Line("ratio", ratio.ToString("G4", CultureInfo.InvariantCulture));
         }
 
         if (result.Perplexity is { } perplexity)

@@ -92,7 +92,12 @@ internal static class SliceCommand
             report.Line("perplexity", $"{Format.Perplexity(perplexity.Dense)} -> {Format.Perplexity(perplexity.Sliced)}");
         }
 
-        report.Line("calibration", $"{result.Samples} windows of {result.SeqLen} tokens");
+        if (result.Sparsity is { } sparsity)
+        {
+            report.Line("sparsity", sparsity.ToString("0.####"));
+        }
+
+        report.Line("calibration", $"{Format.Count(result.Samples, "window")} of {result.SeqLen} tokens");
         report.Line("tokenizer", result.Tokenizer);
         if (result.Eigen == EigenSolver.Projector)
         {

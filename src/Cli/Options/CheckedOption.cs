@@ -6,7 +6,7 @@ namespace NativeEngine.Cli.Options;
 /// <summary>An option that can say which values it takes.</summary>
 internal interface IChecked
 {
-    /// <summary>The allowed values, e.g. "a whole number, 1 or more".</summary>
+    /// <summary>The allowed values, e.g. "a whole number from 1 to 1024".</summary>
     string Allowed { get; }
 }
 
@@ -116,7 +116,7 @@ internal static class Checked
         return option;
     }
 
-    private static string Range(int least, int most) => most == int.MaxValue ? $"a whole number, {least} or more" : $"a whole number from {least} to {most}";
+    private static string Range(int least, int most) => $"a whole number from {least} to {most}";
 
     private static bool TryPositive(string text, out int value) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value >= 1;

@@ -3,9 +3,6 @@ namespace NativeEngine.Bench;
 /// <summary>What every result of a benchmark on a device says besides its own figures.</summary>
 public abstract record BenchResult : RunResult
 {
-    /// <summary>The device in words.</summary>
-    public required string Device { get; init; }
-
     /// <summary>The figures that there is an aim for; none on a CPU.</summary>
     public IReadOnlyList<Target> Targets { get; init; } = [];
 }

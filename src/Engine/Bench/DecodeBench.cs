@@ -41,10 +41,21 @@ public static class DecodeBench
     /// <param name="shape">name of a shape, see <see cref="SyntheticModel.Shapes"/></param>
     /// <param name="promptTokens">tokens of the prompt</param>
     /// <param name="newTokens">tokens to decode</param>
+    /// <exception cref="EngineException">NE2026: the model has no more positions than the prompt</exception>
     public static DecodeBenchResult Run(Session session, string? folder, string shape, int promptTokens, int newTokens)
     {
         using DeviceMeter meter = DeviceMeter.Of(session.Backend);
         using CausalModel model = SyntheticModel.Open(session, folder, shape);
+        if (promptTokens >= model.Spec.MaxPositions)
+        {
+            throw new EngineException("NE2026", "the prompt leaves no position for a new token")
+            {
+                Key = "--prompt-tokens",
+                Found = $"{promptTokens}",
+                Expected = $"1 to {model.Spec.MaxPositions - 1}",
+            };
+        }
+
         using var generator = new Generator(session, model);
         int[] prompt = SyntheticModel.Tokens(model.Spec.Vocab, 1, promptTokens).Ids;
         double decode = 0, prefill = 0;

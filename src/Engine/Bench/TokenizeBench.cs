@@ -25,11 +25,16 @@ public sealed record TokenizeBenchResult : RunResult
 public static class TokenizeBench
 {
     /// <summary>Encodes <paramref name="file"/> <paramref name="repetitions"/> times per tokenizer and mode, each time with an empty word cache.</summary>
-    /// <exception cref="EngineException">the tokenizer or the text cannot be read</exception>
+    /// <exception cref="EngineException">NE3159: the text is empty; else the tokenizer or the text cannot be read</exception>
     public static TokenizeBenchResult Run(string model, string file, IReporter reporter, int repetitions = 5)
     {
         long start = Stopwatch.GetTimestamp();
         byte[] utf8 = Corpus.ReadBytes(file);
+        if (utf8.Length == 0)
+        {
+            throw new EngineException("NE3159", "the file is empty: there is nothing to time") { File = file, Key = "--file", Found = "0 bytes" };
+        }
+
         string text = Encoding.UTF8.GetString(utf8);
         string[] lines = text.Split('\n');
         TokenizerChoice[] choices = [TokenizerChoice.Auto, TokenizerChoice.File, TokenizerChoice.Slow];

@@ -110,10 +110,10 @@ internal sealed class CheckpointWriter : IDisposable
     }
 
     /// <summary>
-    /// Completes the output: index, hashes, manifest with <paramref name="configuration"/> (and, for an adapter, the fingerprint of its
-    /// <paramref name="baseModel"/>), fsync, rename. Returns the names of all files. Every tensor of the plan must have been written. Errors: NE11001 the output has come to exist, NE5010, NE6002.
+    /// Completes the output: index, hashes, manifest with <paramref name="configuration"/>, what it was computed <paramref name="on"/> (and, for an
+    /// adapter, the fingerprint of its <paramref name="baseModel"/>), fsync, rename. Returns the names of all files. Every tensor of the plan must have been written. Errors: NE11001 the output has come to exist, NE5010, NE6002.
     /// </summary>
-    public IReadOnlyList<string> Commit(JsonObject configuration, string? baseModel = null)
+    public IReadOnlyList<string> Commit(JsonObject configuration, ComputedOn? on = null, string? baseModel = null)
     {
         if (unwritten.Count > 0)
         {
@@ -137,7 +137,7 @@ internal sealed class CheckpointWriter : IDisposable
 
         FileDigest[] weights = Task.WhenAll(digests).GetAwaiter().GetResult();
         IEnumerable<FileDigest> others = names.Except(weights.Select(file => file.Name)).Select(name => Manifest.Digest(name, PathOf(name)));
-        AddFile(Manifest.FileName, Manifest.Build([.. weights, .. others], configuration, baseModel));
+        AddFile(Manifest.FileName, Manifest.Build([.. weights, .. others], configuration, on, baseModel));
         folder.Commit();
         return [.. names];
     }

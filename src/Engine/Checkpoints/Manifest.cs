@@ -76,8 +76,8 @@ internal static class Manifest
         return document.RootElement.TryGetProperty(BaseKey, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
     }
 
-    /// <summary>The manifest of <paramref name="files"/>; <paramref name="baseModel"/> is the fingerprint of the model that an adapter belongs to.</summary>
-    internal static byte[] Build(IEnumerable<FileDigest> files, JsonObject configuration, string? baseModel = null)
+    /// <summary>The manifest of <paramref name="files"/>, computed <paramref name="on"/>; <paramref name="baseModel"/> is the fingerprint of the model that an adapter belongs to.</summary>
+    internal static byte[] Build(IEnumerable<FileDigest> files, JsonObject configuration, ComputedOn? on, string? baseModel)
     {
         var buffer = new ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(buffer, ShardPlan.JsonOptions with { Indented = true }))
@@ -87,6 +87,12 @@ internal static class Manifest
             json.WriteString("engine", "NativeEngine");
             json.WriteString("version", typeof(Manifest).Assembly.GetName().Version!.ToString(3));
             json.WriteString("created", DateTime.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture));
+            if (on is not null)
+            {
+                json.WriteString("device", on.Device);
+                json.WriteString("dtype", EffectiveOptions.Word(on.DType));
+            }
+
             if (baseModel is not null)
             {
                 json.WriteString(BaseKey, baseModel);

@@ -13,6 +13,7 @@ internal sealed class ModelFolderWriter : IDisposable
     private readonly ModelSpec spec;
     private readonly Dictionary<string, DType> stored;
     private readonly CheckpointWriter writer;
+    private readonly ComputedOn on;
 
     /// <summary>Begins <paramref name="output"/>; nothing is visible there before <see cref="Commit"/>.</summary>
     /// <param name="backend">where the tensors come from</param>
@@ -25,7 +26,7 @@ internal sealed class ModelFolderWriter : IDisposable
     /// <param name="layers">the source's layers that it holds; null for all</param>
     public ModelFolderWriter(IBackend backend, CausalModel source, ModelSpec spec, DType? store, string? method, string output, bool overwrite, IReadOnlyList<int>? layers = null)
     {
-        (this.backend, this.spec) = (backend, spec);
+        (this.backend, this.spec, on) = (backend, spec, new ComputedOn(backend.Name, source.DType));
         IReadOnlyDictionary<string, TensorEntry> entries = source.Checkpoint.Tensors;
         DType common = store ?? entries[spec.Names.Tensor(Role.Embed, -1)].DType;
         TensorPlan[] plan = [.. spec.Parameters().Select(p => new TensorPlan(p.Name, store ?? (entries.TryGetValue(p.Name, out TensorEntry? e) ? e.DType : common), p.Shape))];
@@ -100,7 +101,7 @@ internal sealed class ModelFolderWriter : IDisposable
     }
 
     /// <summary>Makes the folder visible, with <paramref name="configuration"/> in its manifest. Returns its files.</summary>
-    public IReadOnlyList<string> Commit(JsonObject configuration) => writer.Commit(configuration);
+    public IReadOnlyList<string> Commit(JsonObject configuration) => writer.Commit(configuration, on);
 
     /// <inheritdoc/>
     public void Dispose() => writer.Dispose();

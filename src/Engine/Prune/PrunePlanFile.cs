@@ -5,26 +5,39 @@ using NativeEngine.Spec;
 
 namespace NativeEngine.Prune;
 
-/// <summary>A plan as a JSON file: the dense model's type and shapes, by which it is recognised, and what goes.</summary>
+/// <summary>A plan as a JSON file: the dense model's fingerprint, type and shapes, by which it is recognised, and what goes.</summary>
 internal static class PrunePlanFile
 {
     private const int Schema = 1;
+    private const string BaseKey = "base";
 
     /// <summary>Throws what writing <paramref name="path"/> would throw, before the plan is known.</summary>
     public static void Check(string path, bool overwrite) => OutputFile.Check(path, overwrite);
 
-    /// <summary>Writes <paramref name="plan"/> to <paramref name="path"/>, whole or not at all. Errors: NE11006 it exists, NE5010, NE6002.</summary>
-    public static void Write(string path, PrunePlan plan, bool overwrite = false) => OutputFile.Write(path, overwrite, ToJson(plan));
+    /// <summary>Writes <paramref name="plan"/> for the model of <paramref name="weights"/>, whole or not at all. Errors: NE11006 it exists, NE5010, NE6002.</summary>
+    public static void Write(string path, PrunePlan plan, Checkpoint weights, bool overwrite = false) =>
+        OutputFile.Write(path, overwrite, ToJson(plan, ModelFingerprint.Of(weights)));
 
-    /// <summary>Reads a plan for <paramref name="dense"/>.</summary>
+    /// <summary>Reads a plan for the model of <paramref name="dense"/> and <paramref name="weights"/>; a notice says when it was made for other weights.</summary>
     /// <exception cref="EngineException">NE305x, NE3061: it is broken; NE3062: it is for another model; NE4060: the model is sliced and the plan
     /// is not for blocks; NE3039, NE5002, NE5004: it cannot be read</exception>
-    public static PrunePlan Read(string path, ModelSpec dense) => Parse(InputFile.Read(path, ConfigJson.MaxBytes), path, dense);
-
-    /// <summary>As <see cref="Read"/>, from bytes; <paramref name="file"/> is their name in errors.</summary>
-    public static PrunePlan Parse(ReadOnlyMemory<byte> utf8, string file, ModelSpec dense)
+    public static PrunePlan Read(string path, ModelSpec dense, Checkpoint weights, IReporter reporter)
     {
-        ConfigJson json = ConfigJson.Parse(utf8, file);
+        ConfigJson json = ConfigJson.Parse(InputFile.Read(path, ConfigJson.MaxBytes), path);
+        PrunePlan plan = Parse(json, path, dense);
+        if (json.Text(BaseKey) is string madeFor && madeFor != ModelFingerprint.Of(weights))
+        {
+            reporter.Notice($"{path}: the plan was made for another model of these shapes, or for another copy, than {weights.Folder}");
+        }
+
+        return plan;
+    }
+
+    /// <summary>The plan in <paramref name="utf8"/>, for any model of the shapes of <paramref name="dense"/>; <paramref name="file"/> is its name in errors.</summary>
+    public static PrunePlan Parse(ReadOnlyMemory<byte> utf8, string file, ModelSpec dense) => Parse(ConfigJson.Parse(utf8, file), file, dense);
+
+    private static PrunePlan Parse(ConfigJson json, string file, ModelSpec dense)
+    {
         if (json.Int("schema", 1, int.MaxValue) is int schema && schema != Schema)
         {
             throw json.Unsupported("schema", schema.ToString(), $"{Schema}; a newer engine wrote this plan");
@@ -52,9 +65,10 @@ internal static class PrunePlanFile
     }
 
     /// <summary>The bytes of the file: a line per layer and per group.</summary>
-    public static byte[] ToJson(PrunePlan plan) => Encoding.UTF8.GetBytes($$"""
+    public static byte[] ToJson(PrunePlan plan, string fingerprint) => Encoding.UTF8.GetBytes($$"""
         {
           "schema": {{Schema}},
+          "{{BaseKey}}": "{{fingerprint}}",
           "model_type": "{{plan.Dense.ModelType}}",
           "hidden_size": {{plan.Dense.Hidden}},
           "layers": [

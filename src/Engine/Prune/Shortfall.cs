@@ -19,7 +19,7 @@ internal static class Shortfall
             foreach (IGrouping<StructureKind, Group> kind in schedule.Spared(target).GroupBy(g => g.Kind!.Value))
             {
                 yield return FormattableString.Invariant(
-                    $"no {Words(kind.Key)} are cut in {kind.Count()} of {plan.Dense.Layers.Count} layers: a ratio of {target.Ratio:0.####} of {kind.First().Count} rounds to none");
+                    $"no {Words(kind.Key)} are cut in {kind.Count()} of {plan.Dense.Layers.Count} layers: a ratio of {target.Ratio:G4} of {kind.First().Count} rounds to none");
             }
         }
 

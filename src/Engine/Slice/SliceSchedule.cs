@@ -12,7 +12,17 @@ internal static class SliceSchedule
     /// <param name="sliceHead">slice the head's input as well</param>
     public static ModelSpec Constant(ModelSpec fused, double sparsity, int round, bool sliceHead)
     {
-        int width = (int)((1 - sparsity) * fused.Hidden) / round * round;
+        int unrounded = Unrounded(fused, sparsity), width = unrounded / round * round;
+        if (width < 1 && unrounded > 0 && round > fused.Hidden)
+        {
+            throw new EngineException("NE2025", $"the {fused.Hidden} hidden columns are fewer than the multiple they are kept to")
+            {
+                Key = "--round",
+                Found = $"{round}",
+                Expected = $"1 to {unrounded}",
+            };
+        }
+
         if (width < 1)
         {
             throw new EngineException("NE2021", $"sparsity {sparsity} leaves none of the {fused.Hidden} hidden columns")
@@ -35,6 +45,12 @@ internal static class SliceSchedule
 
         return target;
     }
+
+    /// <summary>The columns that a sparsity leaves, before rounding.</summary>
+    public static int Unrounded(ModelSpec model, double sparsity) => (int)((1 - sparsity) * model.Hidden);
+
+    /// <summary>The part of the original hidden width that the embedding of <paramref name="sliced"/> lacks.</summary>
+    public static double Sparsity(ModelSpec sliced) => 1 - (double)sliced.EmbedWidth / sliced.Hidden;
 
     /// <summary>The widths of a SlicingConfig JSON, as the reference writes it.</summary>
     /// <exception cref="EngineException">NE3060: it is broken or belongs to another model; NE3039, NE5002, NE5004: it cannot be read</exception>

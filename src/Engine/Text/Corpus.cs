@@ -28,7 +28,7 @@ internal static class Corpus
     /// The rows of <paramref name="source"/>. A row of a .txt file keeps its newline (CRLF counts as one), a line of blanks is the empty row;
     /// with <see cref="TextSource.StripRows"/> every row loses the white space around it.
     /// </summary>
-    /// <exception cref="EngineException">NE3151: not UTF-8; NE3156, NE3157: a line is not an object with the field;
+    /// <exception cref="EngineException">NE3151: not UTF-8; NE3156, NE3157: a line is not an object with the field; NE3158: half a surrogate pair;
     /// NE4110: another kind of file; NE3039, NE5002, NE5004: it cannot be read</exception>
     public static IReadOnlyList<string> ReadRows(TextSource source)
     {
@@ -94,8 +94,8 @@ internal static class Corpus
 
             string where = $"{source.Path}:{number}";
             using JsonDocument document = StrictJson.Parse(Encoding.UTF8.GetBytes(line), where, "NE3156");
-            yield return new JsonField(document.RootElement, "", where).Optional(source.Field) is { IsText: true } field
-                ? field.Text()
+            yield return document.RootElement.TryGetProperty(source.Field, out JsonElement value) && value.ValueKind == JsonValueKind.String
+                ? Text(value, where, source.Field)
                 : throw new EngineException("NE3157", $"line {number} has no text in the field '{source.Field}'")
                 {
                     File = where,
@@ -104,6 +104,25 @@ internal static class Corpus
                     Expected = $"a string in '{source.Field}'",
                     Hint = "name the field with --field",
                 };
+        }
+    }
+
+    private static string Text(JsonElement value, string where, string field)
+    {
+        try
+        {
+            return value.GetString()!;
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new EngineException("NE3158", "the text holds half a surrogate pair", e)
+            {
+                File = where,
+                Key = field,
+                Expected = "Unicode text",
+                Found = "an escape such as \\ud800 alone",
+                Hint = "correct that line, or leave it out",
+            };
         }
     }
 

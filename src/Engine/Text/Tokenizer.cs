@@ -36,9 +36,10 @@ internal abstract class Tokenizer
 
     private protected SpecialIds Special { get; }
 
-    /// <summary>Reads the tokenizer of a model folder.</summary>
+    /// <summary>Reads the tokenizer of a model folder: <paramref name="choice"/>, or <paramref name="otherwise"/> where none was made.</summary>
     /// <exception cref="EngineException">NE31xx: a file is broken; NE41xx: it needs something that is not supported; NE8100: ICU is missing</exception>
-    public static Tokenizer Load(string folder, TokenizerChoice choice, IReporter reporter) => TokenizerFolder.Load(folder, choice, reporter);
+    public static Tokenizer Load(string folder, TokenizerChoice? choice, IReporter reporter, TokenizerChoice otherwise = TokenizerChoice.Auto) =>
+        TokenizerFolder.Load(folder, choice, otherwise, reporter);
 
     /// <summary>The ids of <paramref name="text"/>; with <paramref name="addSpecial"/> between the tokens that begin and end a text.</summary>
     /// <exception cref="EngineException">NE3154: the text holds half a surrogate pair</exception>

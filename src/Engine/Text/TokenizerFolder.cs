@@ -17,8 +17,10 @@ internal static class TokenizerFolder
         return files.Has(TokenizerJson.FileName) || files.Has(SentencePieceModel.FileName) || HasVocabAndMerges(files);
     }
 
-    public static Tokenizer Load(string folder, TokenizerChoice choice, IReporter reporter)
+    /// <summary>As <see cref="Tokenizer.Load"/>.</summary>
+    public static Tokenizer Load(string folder, TokenizerChoice? asked, TokenizerChoice otherwise, IReporter reporter)
     {
+        TokenizerChoice choice = asked ?? otherwise;
         var files = new ModelFolder(folder);
         bool hasJson = files.Has(TokenizerJson.FileName), hasModel = files.Has(SentencePieceModel.FileName);
         TokenizerConfig config = TokenizerConfig.Read(files);
@@ -32,6 +34,11 @@ internal static class TokenizerFolder
         if (choice == TokenizerChoice.Slow && hasModel)
         {
             return Slow(SentencePieceModel.Read(files, reporter), config, config.Legacy, $"{name}: {SentencePieceModel.FileName}, {Behaviour(config.Legacy)}");
+        }
+
+        if (asked == TokenizerChoice.Slow && (hasJson || HasVocabAndMerges(files)))
+        {
+            reporter.Notice($"{folder} has no {SentencePieceModel.FileName}, which a slow tokenizer is read from: the tokenizer is that of {(hasJson ? TokenizerJson.FileName : VocabFileName)}");
         }
 
         bool convert = choice == TokenizerChoice.Auto && config is { Class.IsLlama: true, AddPrefixSpace: not null } && hasModel;

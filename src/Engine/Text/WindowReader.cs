@@ -4,7 +4,7 @@ using NativeEngine.Spec;
 namespace NativeEngine.Text;
 
 /// <summary>Turns a <see cref="TextSource"/> into token windows for one model, and says what it had to leave out.</summary>
-internal sealed class WindowReader(Session session, ModelSpec spec, string folder, TokenizerChoice choice)
+internal sealed class WindowReader(Session session, ModelSpec spec, string folder, TokenizerChoice? choice, TokenizerChoice otherwise = TokenizerChoice.Auto)
 {
     private Tokenizer? tokenizer;
 
@@ -12,22 +12,25 @@ internal sealed class WindowReader(Session session, ModelSpec spec, string folde
     public string TokenizerName => tokenizer?.Description ?? "none";
 
     /// <summary>The tokenizer, read when first needed.</summary>
-    public Tokenizer Tokenizer => tokenizer ??= Text.Tokenizer.Load(folder, choice, session.Reporter);
+    public Tokenizer Tokenizer => tokenizer ??= Text.Tokenizer.Load(folder, choice, session.Reporter, otherwise);
 
-    /// <summary>Windows without overlap from the start of the text, its special tokens once in front, the tail dropped; or the rows of a token file.</summary>
-    public TokenWindows Evaluation(TextSource source, int seqLen, int? maxChunks)
+    /// <summary>
+    /// Windows without overlap from the start of the text, its special tokens once in front, the tail dropped; or the rows of a token file.
+    /// <paramref name="option"/> asked for <paramref name="seqLen"/>.
+    /// </summary>
+    public TokenWindows Evaluation(TextSource source, int seqLen, int? maxChunks, string option = "--seqlen")
     {
-        if (FromFile(source, maxChunks) is { } windows)
+        if (FromFile(source, maxChunks, option) is { } windows)
         {
             return windows;
         }
 
-        seqLen = Fit(seqLen);
+        seqLen = Fit(seqLen, option);
         int[] ids = Encode(source);
         int rows = Math.Min(ids.Length / seqLen, maxChunks ?? int.MaxValue);
         if (rows == 0)
         {
-            throw new EngineException("NE3175", $"the text has {ids.Length} tokens, a window needs {seqLen}") { File = source.Path, Key = "--seqlen", Hint = "use a longer text or a smaller --seqlen" };
+            throw new EngineException("NE3175", $"the text has {ids.Length} tokens, a window needs {seqLen}") { File = source.Path, Key = option, Hint = $"use a longer text or a smaller {option}" };
         }
 
         return Checked(new TokenWindows(ids[..(rows * seqLen)], null, rows, seqLen), source);
@@ -40,7 +43,7 @@ internal sealed class WindowReader(Session session, ModelSpec spec, string folde
         {
             if (windows.Rows < samples)
             {
-                session.Reporter.Notice($"{source.Path} holds {windows.Rows} windows, fewer than the {samples} asked for: all are used");
+                session.Reporter.Notice($"{source.Path} holds {windows.Rows} of the {samples} windows asked for: all are used");
             }
 
             return windows;
@@ -92,6 +95,7 @@ internal sealed class WindowReader(Session session, ModelSpec spec, string folde
     /// <summary>Tokens per window, no more than the model has positions; <paramref name="option"/> asked for <paramref name="tokens"/>.</summary>
     public int Fit(int tokens, string option = "--seqlen")
     {
+        RequirePositions(spec);
         if (tokens < 2)
         {
             throw new EngineException("NE2024", "a window of one token predicts nothing") { Key = option, Found = tokens.ToString(), Expected = $"2 to {spec.MaxPositions}" };
@@ -103,6 +107,15 @@ internal sealed class WindowReader(Session session, ModelSpec spec, string folde
         }
 
         return Math.Min(tokens, spec.MaxPositions);
+    }
+
+    /// <summary>Throws NE4062 for a model that sees one token alone, so that none can follow.</summary>
+    public static void RequirePositions(ModelSpec spec)
+    {
+        if (spec.MaxPositions < 2)
+        {
+            throw new EngineException("NE4062", "the model has one position: no token can follow another") { Key = "max_position_embeddings", Found = $"{spec.MaxPositions}", Expected = "2 or more" };
+        }
     }
 
     private static int[] Shown(TokenWindows windows, int row)
@@ -131,7 +144,7 @@ internal sealed class WindowReader(Session session, ModelSpec spec, string folde
             throw new EngineException("NE3177", "there is no window of two tokens or more") { File = path, Key = name };
         }
 
-        session.Reporter.Notice($"{path}: {n} windows of {all.Width} tokens are used as they are; {option} does not apply");
+        session.Reporter.Notice($"{path}: used as it is, windows x tokens: {n} x {all.Width}; {option} does not apply");
         return Checked(new TokenWindows(all.Ids[..count], all.Mask?[..count], n, all.Width), source);
     }
 

@@ -56,8 +56,9 @@ internal sealed class AdapterFolderWriter : IDisposable
     /// <summary>Adds a small file, such as a picture of the run.</summary>
     public void AddFile(string name, ReadOnlySpan<byte> content) => writer.AddFile(name, content);
 
-    /// <summary>Makes the folder visible; its manifest has <paramref name="configuration"/> and the model's fingerprint. Returns its files.</summary>
-    public IReadOnlyList<string> Commit(JsonObject configuration) => writer.Commit(configuration, ModelFingerprint.Of(weights));
+    /// <summary>Makes the folder visible; its manifest has <paramref name="configuration"/>, the type that was computed in and the model's fingerprint. Returns its files.</summary>
+    public IReadOnlyList<string> Commit(JsonObject configuration, DType dtype) =>
+        writer.Commit(configuration, new ComputedOn(backend.Name, dtype), ModelFingerprint.Of(weights));
 
     /// <inheritdoc/>
     public void Dispose() => writer.Dispose();

@@ -15,7 +15,7 @@ internal sealed class TrainingData
     public TrainingData(Session session, ModelSpec spec, TuneOptions options)
     {
         (this.session, this.options) = (session, options);
-        windows = new WindowReader(session, spec, options.Model, options.Tokenizer ?? TokenizerChoice.Auto);
+        windows = new WindowReader(session, spec, options.Model, options.Tokenizer);
         session.Phase("read");
         (Train, Eval) = (Read(options.Data), options.EvalData is null ? [] : Read(options.EvalData));
         if (options.EvalSamples is int n)

@@ -2,6 +2,7 @@ using NativeEngine.Bench;
 using NativeEngine.Kernels;
 using NativeEngine.Kernels.Cpu;
 using NativeEngine.Model;
+using NativeEngine.Tests.Checkpoints;
 
 namespace NativeEngine.Tests.Bench;
 
@@ -82,6 +83,22 @@ public sealed class BenchTests
             Assert.InRange(row.EnergyGap!.Value, -Tolerances.SameInF64, row.Method == "exact" ? Tolerances.SameInF64 : Tolerances.EnergyGap);
         });
         Assert.All(result.Rows.Where(row => row.Method == "exact"), row => Assert.InRange(row.Residual!.Value, 0, 1));
+    }
+
+    [Fact]
+    public void A_prompt_that_fills_all_positions_is_refused_by_its_option()
+    {
+        using var session = new Session("cpu", 1);
+        EngineException e = Assert.Throws<EngineException>(() => DecodeBench.Run(session, Testing.Shared.Fixture("llama-mha"), Shape, promptTokens: 1_000_000, newTokens: 1));
+        Assert.Equal(("NE2026", "--prompt-tokens"), (e.Code, e.Key));
+    }
+
+    [Fact]
+    public void An_empty_text_has_no_speed()
+    {
+        using TemporaryFolder folder = new();
+        File.WriteAllText(folder["empty.txt"], "");
+        Assert.Equal("NE3159", Assert.Throws<EngineException>(() => TokenizeBench.Run("no model", folder["empty.txt"], SilentReporter.Instance)).Code);
     }
 
     [Theory]

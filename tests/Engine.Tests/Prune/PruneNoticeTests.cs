@@ -46,6 +46,14 @@ public sealed class PruneNoticeTests : IDisposable
     }
 
     [Fact]
+    public void The_smallest_ratio_cuts_a_channel_as_in_the_reference_and_is_shown_as_it_is()
+    {
+        PruneResult result = Verbs.Prune(session, Magnitudes with { Ratio = 1e-12 });
+        Assert.All(result.Groups, g => Assert.Equal((StructureKind.Channels, 1), (g.Kind, g.Pruned.Count)));
+        Assert.Contains("no heads are cut in 2 of 4 layers: a ratio of 1E-12 of 8 rounds to none", notices);
+    }
+
+    [Fact]
     public void A_kind_of_which_the_ratio_leaves_all_is_named()
     {
         PruneOptions options = Magnitudes with { Ratio = 0.1 };

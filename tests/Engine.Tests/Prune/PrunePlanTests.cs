@@ -9,6 +9,7 @@ using NativeEngine.Prune;
 using NativeEngine.Slice;
 using NativeEngine.Spec;
 using NativeEngine.Tests.Checkpoints;
+using NativeEngine.Tests.Tune;
 
 namespace NativeEngine.Tests;
 
@@ -117,10 +118,35 @@ public sealed class PrunePlanTests
         ModelSpec spec = Fixture();
         PrunePlan plan = new(spec, [new(-1, StructureKind.Hidden, [3, 4]), new(0, StructureKind.Heads, [1]), new(1, StructureKind.Channels, [0, 2])]);
         using TemporaryFolder folder = new();
-        PrunePlanFile.Write(folder["plan.json"], plan);
-        PrunePlan read = PrunePlanFile.Read(folder["plan.json"], spec);
+        using Checkpoint weights = Checkpoint.Open(Testing.Shared.Fixture("llama-mha"));
+        Notices notices = [];
+        PrunePlanFile.Write(folder["plan.json"], plan, weights);
+        PrunePlan read = PrunePlanFile.Read(folder["plan.json"], spec, weights, notices);
+        Assert.Empty(notices);
         Assert.Equal(plan.Groups.Select(g => (g.Layer, g.Kind, string.Join(',', g.Pruned))), read.Groups.Select(g => (g.Layer, g.Kind, string.Join(',', g.Pruned))));
-        Assert.Equal("NE5010", Assert.Throws<EngineException>((Action)(() => PrunePlanFile.Write(folder["no/plan.json"], plan))).Code);
+        Assert.Equal("NE5010", Assert.Throws<EngineException>((Action)(() => PrunePlanFile.Write(folder["no/plan.json"], plan, weights))).Code);
+    }
+
+    [Fact]
+    public void A_plan_made_for_other_weights_is_applied_and_said()
+    {
+        ModelSpec spec = Fixture();
+        PrunePlan plan = new(spec, [new(0, StructureKind.Heads, [1])]);
+        using TemporaryFolder folder = new();
+        using TemporaryModel other = new("llama-mha");
+        using Checkpoint weights = Checkpoint.Open(Testing.Shared.Fixture("llama-mha")), others = Checkpoint.Open(other.Folder);
+        string path = folder["plan.json"];
+        Notices notices = [];
+        PrunePlanFile.Write(path, plan, weights);
+        Assert.Single(PrunePlanFile.Read(path, spec, others, notices).Groups);
+        Assert.Equal($"{path}: the plan was made for another model of these shapes, or for another copy, than {other.Folder}", Assert.Single(notices));
+
+        JsonObject old = JsonNode.Parse(File.ReadAllBytes(path))!.AsObject();
+        Assert.True(old.Remove("base"));
+        File.WriteAllText(path, old.ToJsonString());
+        notices.Clear();
+        PrunePlanFile.Read(path, spec, others, notices);
+        Assert.Empty(notices);
     }
 
     [Theory]
@@ -150,7 +176,7 @@ public sealed class PrunePlanTests
     public void A_broken_plan_is_refused_with_the_field(string path, string value, string code)
     {
         ModelSpec spec = Fixture();
-        JsonNode plan = JsonNode.Parse(PrunePlanFile.ToJson(new PrunePlan(spec, [new(0, StructureKind.Heads, [1]), new(1, StructureKind.Heads, [0])])))!;
+        JsonNode plan = JsonNode.Parse(PrunePlanFile.ToJson(new PrunePlan(spec, [new(0, StructureKind.Heads, [1]), new(1, StructureKind.Heads, [0])]), ""))!;
         Replace(plan, path, JsonNode.Parse(value));
         EngineException e = Assert.Throws<EngineException>(() => PrunePlanFile.Parse(Encoding.UTF8.GetBytes(plan.ToJsonString()), "plan.json", spec));
         Assert.Equal((code, "plan.json"), (e.Code, e.File));
@@ -162,9 +188,9 @@ public sealed class PrunePlanTests
     {
         ModelSpec sliced = SliceSchedule.Constant(Fusion.Fused(Fixture(), compat: false), 0.25, 8, sliceHead: false);
         PrunePlan heads = new(sliced, [new(0, StructureKind.Heads, [1])]), hidden = new(sliced, [new(-1, StructureKind.Hidden, [1])]);
-        Assert.Equal(heads.Groups[0].Pruned, PrunePlanFile.Parse(PrunePlanFile.ToJson(heads), "plan.json", sliced).Groups[0].Pruned);
+        Assert.Equal(heads.Groups[0].Pruned, PrunePlanFile.Parse(PrunePlanFile.ToJson(heads, ""), "plan.json", sliced).Groups[0].Pruned);
         Assert.Equal(sliced.Layers[0] with { Heads = 3, KvHeads = 3 }, heads.Apply().Layers[0]);
-        Assert.Equal("NE4060", Assert.Throws<EngineException>(() => PrunePlanFile.Parse(PrunePlanFile.ToJson(hidden), "plan.json", sliced)).Code);
+        Assert.Equal("NE4060", Assert.Throws<EngineException>(() => PrunePlanFile.Parse(PrunePlanFile.ToJson(hidden, ""), "plan.json", sliced)).Code);
     }
 
     [SkippableTheory]

@@ -33,7 +33,8 @@ public sealed class CorpusTests
     [InlineData("{\"text\":\"a\"}\n{\"t\":\"b\"}\n", "NE3157", "line 2")]
     [InlineData("{\"text\":\"a\"}\n\n{\"text\":3}\n", "NE3157", "line 3")]
     [InlineData("{\"text\":\"a\"}\n[1]\n", "NE3156", "")]
-    [InlineData("{\"text\":\n", "NE3156", "")]
+    [InlineData("{\"text\":\n", "NE3156", "(byte 8)")]
+    [InlineData("{\"text\":\"a\"}\n{\"text\":\"\\ud800\"}\n", "NE3158", "half a surrogate pair")]
     public void A_bad_line_is_named(string text, string code, string message)
     {
         EngineException e = Assert.Throws<EngineException>(() => Rows(text, "x.jsonl"));

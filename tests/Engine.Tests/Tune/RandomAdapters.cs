@@ -28,7 +28,7 @@ internal static class RandomAdapters
         AdapterSet set = Create(session.Backend, spec, config, roles);
         using var writer = new AdapterFolderWriter(session.Backend, set, spec, weights, output, overwrite: false);
         writer.Write(set);
-        writer.Commit([]);
+        writer.Commit([], DType.F32);
         return set;
     }
 }

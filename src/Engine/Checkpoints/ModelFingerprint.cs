@@ -1,8 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
-using NativeEngine.Checkpoints;
 
-namespace NativeEngine.Tune;
+namespace NativeEngine.Checkpoints;
 
 /// <summary>
 /// Tells models apart that have the same shapes, without reading their weights: by config.json, by the headers, and by the manifest where this
