@@ -37,13 +37,14 @@ internal static class Checks
     // No GPU is no fault: the engine runs on the CPU.
     internal static IEnumerable<Check> Cuda(CudaProbe probe) =>
     [
+        .. probe.FolderProblem is { } folders ? [new("cuda folders", folders, Hint: "name the folders of the CUDA libraries, or unset the variable")] : (Check[])[],
         .. probe.Libraries.Where(library => library.Problem is null)
             .Select(library => new Check($"cuda {library.Name}", $"{library.Version}, {library.Path}")),
         .. probe.Devices.Select(device => new Check(
             device.Name,
             $"{device.Model}, compute capability {device.ComputeCapability}, {Format.Bytes(device.MemoryBytes)}, "
                 + (device.FreeBytes is { } free ? $"{Format.Bytes(free)} free" : $"not usable: {device.Problem}"))),
-        probe.Problem is null || probe.Devices.Count == 0
+        probe.Problem is null || probe.IsAbsent
             ? new("cuda", probe.Problem ?? "usable")
             : new("cuda", probe.Problem, Ok: false, "every verb needs --device cpu until this is mended"),
     ];

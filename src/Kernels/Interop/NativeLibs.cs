@@ -27,6 +27,9 @@ internal sealed class NativeLibs(CudaFolders folders, ILibraryLoader loader)
     /// <summary>The libraries that come with a CUDA release, apart from the driver.</summary>
     public static IReadOnlyList<string> Toolkit { get; } = [Libraries.Nvrtc, Libraries.CuBlasLt, Libraries.CuBlas, Libraries.CuSolver];
 
+    /// <summary>What is wrong with the folders that the user names; null where nothing is.</summary>
+    public string? FolderProblem => folders.Problem;
+
     /// <summary>Those of this process.</summary>
     public static NativeLibs Process { get; } = new(
         new CudaFolders(Environment.GetEnvironmentVariable, NamesOf(Libraries.Driver).Single().Name, CudaFolders.Common), new LibraryLoader());
