@@ -212,8 +212,20 @@ public sealed class NativeLibsTests : IDisposable
     {
         CudaProbe probe = CudaProbe.Run(Libs("nowhere"));
         Assert.Equal($"no NVIDIA driver: {Driver}: cannot open shared object file", probe.Problem);
+        Assert.True(probe.IsAbsent);
         Assert.Empty(probe.Devices);
         Assert.Equal(("driver", null), (Assert.Single(probe.Libraries).Name, probe.Libraries[0].Path));
+    }
+
+    [SkippableFact]
+    public void Folders_of_no_use_are_named()
+    {
+        Put("toolkit", Cuda12);
+        Put("empty", "README");
+        Assert.Equal(
+            $"{CudaFolders.Variable} names {Folder("nowhere")}, which is no folder and {Folder("empty")}, which holds no CUDA library",
+            Libs("toolkit", "nowhere", "empty").FolderProblem);
+        Assert.Null(Libs("toolkit").FolderProblem);
     }
 
     private static string Missing(NativeLibs libs, string library)
