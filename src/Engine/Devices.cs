@@ -38,12 +38,13 @@ internal static class Devices
 
         // A GPU that cannot be used is not passed over in silence: nobody would know why it is slow.
         device ??= "cuda";
+        bool isAbsent = ordinal >= cuda.DeviceCount && cuda.DeviceCount > 0;
         throw new EngineException("NE8001", $"device '{device}' is not usable: {remark}")
         {
             Key = "--device",
             Found = device,
-            Expected = ordinal < cuda.DeviceCount ? "cpu" : string.Join(", ", Enumerable.Range(0, cuda.DeviceCount).Select(i => $"cuda:{i}").Prepend("cpu")),
-            Hint = ordinal < cuda.DeviceCount || cuda.DeviceCount == 0 ? "run with --device cpu; doctor shows what is wrong" : "there is no such device; choose one that there is",
+            Expected = isAbsent ? string.Join(", ", Enumerable.Range(0, cuda.DeviceCount).Select(i => $"cuda:{i}").Prepend("cpu")) : "cpu",
+            Hint = isAbsent ? "there is no such device; choose one that there is" : "run with --device cpu; doctor shows what is wrong",
         };
     }
 

@@ -167,7 +167,7 @@ public sealed class FaultTests : IDisposable
     [InlineData("cublasCreate_v2@1=1")]
     [InlineData("cublasLtCreate@1=1")]
     [InlineData("cublasLtMatmul@1=14")]
-    [InlineData("cublasGemmStridedBatchedEx_64@1=14")]
+    [InlineData("cublasLtMatmul@2=14")]
     [InlineData("cusolverDnCreate@1=1")]
     [InlineData("cusolverDnXsyevd@1=7")]
     [InlineData("cuModuleLoadData@1=222")]
