@@ -22,7 +22,8 @@ public sealed class Session : IDisposable
             threads = Environment.ProcessorCount;
         }
 
-        Backend = Devices.Open(device, threads);
+        Backend = Devices.Open(device, threads, out string? remark);
+        DeviceRemark = remark;
         clock = new PhaseClock(Backend);
 
         // Residual streams are held where weights are not, so this is three quarters at most: the rest is for logits, gradients and scratch.
@@ -32,6 +33,9 @@ public sealed class Session : IDisposable
 
     /// <summary>The device.</summary>
     public IBackend Backend { get; }
+
+    /// <summary>What the user should know about the choice of the device, such as why there is no GPU; null for nothing.</summary>
+    public string? DeviceRemark { get; }
 
     /// <summary>What models compute in; null for F32 on the CPU and, on a GPU, for the type that a model is stored in.</summary>
     public DType? DType { get; init; }

@@ -36,9 +36,27 @@ public sealed class DoctorTests
                 ("cuda:1", "NVIDIA L4, compute capability 8.9, 23.60 GB, not usable: in use"),
                 ("cuda", "libcusolver.so.12 not found"),
             ],
-            Checks.Cuda(probe).Select(check => (check.Name, check.Value)));
-        Assert.False(Checks.Cuda(probe).Last().Ok);
-        Assert.True(Checks.Cuda(probe with { Devices = [] }).Last().Ok);
+            Checks.Cuda(probe, NotTried).Select(check => (check.Name, check.Value)));
+        Assert.False(Checks.Cuda(probe, NotTried).Last().Ok);
+        Assert.True(Checks.Cuda(probe with { Devices = [], IsAbsent = true }, NotTried).Last().Ok);
+        Assert.False(Checks.Cuda(probe with { Devices = [] }, NotTried).Last().Ok);
+    }
+
+    [Fact]
+    public void A_device_that_does_not_compute_is_broken()
+    {
+        CudaDevice first = new("cuda:0", "NVIDIA H100", "9.0", 84_930_000_000, 84_100_000_000, null);
+        CudaProbe probe = new() { Libraries = [], Devices = [first, first with { Name = "cuda:1" }] };
+        Assert.Equal(new("cuda", "usable"), Checks.Cuda(probe, _ => null).Last());
+        Check broken = Checks.Cuda(probe, ordinal => ordinal == 1 ? "a kernel failed" : null).Last();
+        Assert.Equal((false, "cuda:1: a kernel failed"), (broken.Ok, broken.Value));
+    }
+
+    [Fact]
+    public void Folders_of_no_use_are_told()
+    {
+        CudaProbe probe = new() { Problem = "no NVIDIA driver", IsAbsent = true, FolderProblem = "no folder", Libraries = [], Devices = [] };
+        Assert.Equal([("cuda folders", "no folder", true), ("cuda", "no NVIDIA driver", true)], Checks.Cuda(probe, NotTried).Select(check => (check.Name, check.Value, check.Ok)));
     }
 
     [Fact]
@@ -69,4 +87,6 @@ public sealed class DoctorTests
         Assert.True(check.Ok);
         Assert.EndsWith(": .sliced.partial-12ab", check.Value, StringComparison.Ordinal);
     }
+
+    private static string NotTried(int ordinal) => throw new InvalidOperationException($"cuda:{ordinal} is not usable");
 }

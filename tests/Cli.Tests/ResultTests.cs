@@ -1,4 +1,5 @@
 using System.Text.Json;
+using NativeEngine.Kernels;
 
 namespace NativeEngine.Cli.Tests;
 
@@ -155,12 +156,14 @@ public sealed class ResultTests
     [InlineData("export m o --to hf", "model             m\nwritten to        o\nfiles             config.json, model.safetensors\n")]
     public void Other_verbs_as_text(string line, string text) => Assert.Equal(text, Cli.Run(line).Out);
 
-    [Fact]
+    [SkippableFact]
     public void Notices_and_speed_go_to_standard_error_unless_quiet()
     {
+        CudaProbe probe = CudaProbe.Run();
+        Skip.IfNot(probe is { IsAbsent: true, FolderProblem: null }, "there is a GPU");
         Assert.Equal(
-            """
-            note: device: cpu
+            $"""
+            note: device: cpu ({probe.Problem})
             note: 2 tokens, 100.0 tokens/s, prompt in 0.50 s
 
             """.ReplaceLineEndings("\n"),

@@ -26,9 +26,12 @@ internal static class CommandLine
     private static readonly string Program = Path.Combine(AppContext.BaseDirectory, "nativeengine.dll");
 
     /// <summary>Runs a line without quoting and the options that every test wants, with these variables; null unsets one.</summary>
-    public static Outcome Run(string line, params ReadOnlySpan<(string Name, string? Value)> environment)
+    public static Outcome Run(string line, params ReadOnlySpan<(string Name, string? Value)> environment) => RunAnywhere($"{line} --device cuda", environment);
+
+    /// <summary>The same without naming a device.</summary>
+    public static Outcome RunAnywhere(string line, params ReadOnlySpan<(string Name, string? Value)> environment)
     {
-        string[] args = [Program, .. line.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--device", "cuda", "--json"];
+        string[] args = [Program, .. line.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--json"];
         ProcessStartInfo start = new("dotnet", args) { RedirectStandardOutput = true, RedirectStandardError = true };
         foreach ((string name, string? value) in (ReadOnlySpan<(string, string?)>)[(Folders, Environment.GetEnvironmentVariable(Folders)), .. environment])
         {

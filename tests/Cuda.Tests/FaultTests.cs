@@ -107,7 +107,7 @@ public sealed class FaultTests : IDisposable
         string driver = Path.Combine(Environment.GetEnvironmentVariable(CommandLine.Folders)!, "libcuda.so.1");
         File.CreateSymbolicLink(In("libcuda.so.1"), driver);
         string message = Unusable((CommandLine.Folders, folder));
-        Assert.All(["libnvrtc.so.12", "libcublas.so.12", "libcublasLt.so.12", "libcusolver.so.11"], library => Assert.Contains(library, message, StringComparison.Ordinal));
+        Assert.All(["libnvrtc.so.12", "libcublas.so.12", "libcublasLt.so.12", "libcusolver.so.11"], library => Assert.Equal(2, message.Split(library).Length));
     }
 
     [SkippableFact]
@@ -115,6 +115,69 @@ public sealed class FaultTests : IDisposable
     {
         Skip.If(System.Runtime.InteropServices.NativeLibrary.TryLoad("libcuda.so.1", out _), "this machine has a driver");
         Assert.StartsWith("device 'cuda' is not usable: no NVIDIA driver: ", Unusable((CommandLine.Folders, null)), StringComparison.Ordinal);
+    }
+
+    [SkippableTheory]
+    [InlineData(803)]
+    [InlineData(804)]
+    [InlineData(999)]
+    public void A_driver_that_fails_is_not_passed_over(int status)
+    {
+        JsonElement error = CommandLine.RunAnywhere($"slice {Model} {In("out")} --sparsity 0.25 --calibration {tokens}", (Fail, $"cuInit@1+={status}")).Failed(8);
+        Assert.Equal("NE8001", error.GetProperty("code").GetString());
+        Assert.Contains($"({status})", error.GetProperty("message").GetString(), StringComparison.Ordinal);
+        Assert.Equal(8, CommandLine.RunAnywhere("doctor", (Fail, $"cuInit@1+={status}")).Exit);
+    }
+
+    [SkippableFact]
+    public void Where_there_is_no_device_the_cpu_is_taken_and_why_is_said()
+    {
+        Outcome outcome = CommandLine.RunAnywhere(
+            $"slice {Model} {In("out")} --sparsity 0.25 --calibration {tokens}", ("CUDASIM_DEVICES", "0"), ("CUDA_VISIBLE_DEVICES", null));
+        Assert.True(outcome.Exit == 0, outcome.Error);
+        Assert.Contains("note: device: cpu (the driver shows no device)\n", outcome.Error, StringComparison.Ordinal);
+        Assert.Equal(0, CommandLine.RunAnywhere("doctor", ("CUDASIM_DEVICES", "0")).Exit);
+    }
+
+    [SkippableFact]
+    public void Folders_that_are_not_there_are_said()
+    {
+        Skip.If(System.Runtime.InteropServices.NativeLibrary.TryLoad("libcuda.so.1", out _), "this machine has a driver");
+        Assert.EndsWith($"; NATIVEENGINE_CUDA_DIR names {In("nowhere")}, which is no folder", Unusable((CommandLine.Folders, In("nowhere"))), StringComparison.Ordinal);
+        Assert.Contains($"names {In("nowhere")}", CommandLine.RunAnywhere("doctor", (CommandLine.Folders, In("nowhere"))).Out, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public void A_device_that_others_have_filled_is_out_of_memory()
+    {
+        JsonElement error = Slice("out", (Fail, "cuDevicePrimaryCtxRetain@1+=2")).Failed(7);
+        Assert.Equal(("NE7002", true), (error.GetProperty("code").GetString(), error.GetProperty("retryable").GetBoolean()));
+        Assert.StartsWith("free the GPU's memory", error.GetProperty("hint").GetString(), StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public void A_device_that_is_not_there_is_said_with_those_that_are()
+    {
+        JsonElement error = CommandLine.RunAnywhere($"eval perplexity {Model} --text {tokens} --device cuda:5", ("CUDASIM_DEVICES", "2")).Failed(8);
+        Assert.Equal("cpu, cuda:0, cuda:1", error.GetProperty("expected").GetString());
+        Assert.StartsWith("there is no such device", error.GetProperty("hint").GetString(), StringComparison.Ordinal);
+    }
+
+    [SkippableTheory]
+    [InlineData("cublasCreate_v2@1=1")]
+    [InlineData("cublasLtCreate@1=1")]
+    [InlineData("cublasLtMatmul@1=14")]
+    [InlineData("cublasLtMatmul@2=14")]
+    [InlineData("cusolverDnCreate@1=1")]
+    [InlineData("cusolverDnXsyevd@1=7")]
+    [InlineData("cuModuleLoadData@1=222")]
+    [InlineData("cuLaunchKernel@1=700")]
+    [InlineData("nvrtcCompileProgram@1=6")]
+    public void Doctor_has_every_library_do_something(string fault)
+    {
+        Outcome outcome = CommandLine.RunAnywhere("doctor", (Fail, fault), (Cache, In("kernels")));
+        Assert.Equal(8, outcome.Exit);
+        Assert.Contains(fault.Split('@')[0], outcome.Json.GetProperty("checks").EnumerateArray().Last().GetProperty("value").GetString(), StringComparison.Ordinal);
     }
 
     [SkippableFact]

@@ -18,7 +18,7 @@ internal sealed record Check(string Name, string Value, bool Ok = true, string? 
 /// <summary>The checks of doctor.</summary>
 internal static class Checks
 {
-    /// <summary>Runs all of them; <paramref name="folder"/> is where output would be written, <paramref name="cuda"/> what CUDA finds.</summary>
+    /// <summary>Runs all of them; <paramref name="folder"/> is where output would be written, <paramref name="cuda"/> what CUDA finds. Devices that are found are tried.</summary>
     public static IReadOnlyList<Check> Run(string folder, CudaProbe cuda) =>
     [
         new("system", $"{RuntimeInformation.OSDescription}, {RuntimeInformation.OSArchitecture}"),
@@ -31,22 +31,39 @@ internal static class Checks
         Sha256(),
         Disk(folder),
         Leftovers(folder),
-        .. Cuda(cuda),
+        .. Cuda(cuda, CudaTrial.Run),
     ];
 
-    // No GPU is no fault: the engine runs on the CPU.
-    internal static IEnumerable<Check> Cuda(CudaProbe probe) =>
+    internal static IEnumerable<Check> Cuda(CudaProbe probe, Func<int, string?> trial) =>
     [
+        .. probe.FolderProblem is { } folders ? [new("cuda folders", folders, Hint: "name the folders of the CUDA libraries, or unset the variable")] : (Check[])[],
         .. probe.Libraries.Where(library => library.Problem is null)
             .Select(library => new Check($"cuda {library.Name}", $"{library.Version}, {library.Path}")),
         .. probe.Devices.Select(device => new Check(
             device.Name,
             $"{device.Model}, compute capability {device.ComputeCapability}, {Format.Bytes(device.MemoryBytes)}, "
                 + (device.FreeBytes is { } free ? $"{Format.Bytes(free)} free" : $"not usable: {device.Problem}"))),
-        probe.Problem is null || probe.Devices.Count == 0
-            ? new("cuda", probe.Problem ?? "usable")
-            : new("cuda", probe.Problem, Ok: false, "every verb needs --device cpu until this is mended"),
+        Verdict(probe, trial),
     ];
+
+    // No GPU is no fault: the engine runs on the CPU.
+    private static Check Verdict(CudaProbe probe, Func<int, string?> trial)
+    {
+        if (probe.Problem is not null)
+        {
+            string? hint = probe.IsAbsent ? null
+                : probe.Devices.Any(device => device.IsFull) ? "free the GPU's memory, which other processes hold, or use --device cpu"
+                : "every verb needs --device cpu until this is mended";
+            return new("cuda", probe.Problem, probe.IsAbsent, hint);
+        }
+
+        string[] failed =
+        [
+            .. probe.Devices.Index().Where(device => device.Item.Problem is null)
+                .Select(device => trial(device.Index) is { } failure ? $"{device.Item.Name}: {failure}" : null).OfType<string>(),
+        ];
+        return failed.Length == 0 ? new("cuda", "usable") : new("cuda", string.Join("; ", failed), Ok: false, "use --device cpu or another device until this is mended");
+    }
 
     // Without ICU, Normalize returns its input and says nothing: tokens would be wrong without an error.
     internal static Check Unicode(Func<string, NormalizationForm, string>? normalize = null)

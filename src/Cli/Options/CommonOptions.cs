@@ -15,7 +15,7 @@ internal sealed class CommonOptions
     public bool Backpropagates { get; init; }
 
     public Option<MemoryLimit?> ActivationMemory { get; } = new CheckedOption<MemoryLimit?>(
-        "--activation-memory", "BYTES|x%", "Memory for activations that the backward would compute again otherwise, e.g. 2GB, 0 or 25% of the machine's; results do not depend on it (default: 25%)",
+        "--activation-memory", "BYTES|x%", "Memory for activations that the backward would compute again otherwise, e.g. 2GB, 0 or 25% of the device's; results do not depend on it (default: 25%)",
         "bytes, such as 500MB or 2GB, or a percentage", MemoryLimit.TryParse);
 
     public Option<string?> Device { get; } = new CheckedOption<string?>(
@@ -103,12 +103,12 @@ internal sealed class CommonOptions
 
         if (Backpropagates && parse.GetValue(ActivationMemory) is { } limit)
         {
-            session.ActivationMemory = limit.Bytes;
+            session.ActivationMemory = limit.BytesOf(session.Backend.MemoryBytes);
         }
 
-        if (Computes && device is null)
+        if (Computes && (device is null || session.DeviceRemark is not null))
         {
-            reporter.Notice($"device: {session.Backend.Name}");
+            reporter.Notice($"device: {session.Backend.Name}{(session.DeviceRemark is { } remark ? $" ({remark})" : "")}");
         }
 
         return session;

@@ -12,7 +12,7 @@ internal sealed unsafe class CudaContext : CudaHandle
     private readonly int device;
 
     /// <summary>Opens the device <paramref name="ordinal"/>.</summary>
-    /// <exception cref="EngineException">NE8002: no driver; NE8003: no such device</exception>
+    /// <exception cref="EngineException">NE8002: no driver; NE8003: no such device; NE7002: other processes hold its memory</exception>
     public CudaContext(int ordinal) : base(null)
     {
         (Name, Ordinal) = (NameOf(ordinal), ordinal);

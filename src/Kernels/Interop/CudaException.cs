@@ -12,7 +12,7 @@ public sealed class CudaException : EngineException
     internal CudaException(Status status, string call, string? device, string? facts) : base(CodeOf(status.Verdict), Line(status, call, device, facts))
     {
         (Status, Call, Device, Facts) = (status, call, device, facts);
-        (Key, Hint) = (device, HintOf(status.Verdict));
+        (Key, Hint) = (device, HintOf(status, call));
     }
 
     /// <summary>The same fault, met again.</summary>
@@ -60,8 +60,11 @@ public sealed class CudaException : EngineException
         _ => "NE1001",
     };
 
-    private static string HintOf(Verdict verdict) => verdict switch
+    private static string HintOf(Status status, string call) => status.Verdict switch
     {
+        Verdict.OutOfMemory when call == nameof(Interop.Native.Cuda.cuDevicePrimaryCtxRetain) =>
+            "free the GPU's memory, which other processes hold, and run again, or run with --device cpu",
+        Verdict.Unusable when call == nameof(Interop.Native.Cuda.cuDeviceGet) => "there is no such device; doctor shows those that there are",
         Verdict.OutOfMemory => "use a smaller --batch, fewer --samples or a shorter --seqlen, free the GPU, or run with --device cpu",
         Verdict.Unusable => "update the driver and the CUDA libraries, or run with --device cpu; doctor shows what is there",
         Verdict.NotCompiled => "the GPU or NVRTC may be too old or too new; run with --device cpu; --verbose shows what the compiler said",

@@ -28,6 +28,8 @@ internal sealed class CudaFolders
         IsClosed = named.Any(folder => File.Exists(Path.Combine(folder, driver)));
         IEnumerable<string> others = Split(environment("LD_LIBRARY_PATH")).Prepend(AppContext.BaseDirectory).Concat(common.SelectMany(pattern => Expand(pattern, environment)));
         All = IsClosed ? named : [.. named.Concat(others).Distinct()];
+        string[] wrong = [.. named.Where(folder => !LibraryFile.All.Any(file => File.Exists(Path.Combine(folder, file.Name)))).Select(Described)];
+        Problem = wrong.Length == 0 ? null : $"{Variable} names {string.Join(" and ", wrong)}";
     }
 
     /// <summary>The folders; those with a pattern exist.</summary>
@@ -35,6 +37,9 @@ internal sealed class CudaFolders
 
     /// <summary>True when the user's folders hold a driver: then they hold the whole set, and nothing is taken from elsewhere.</summary>
     public bool IsClosed { get; }
+
+    /// <summary>Which of the user's folders are of no use, and why; null where all are. Libraries are looked for elsewhere then, which nobody would expect.</summary>
+    public string? Problem { get; }
 
     /// <summary>The folders that <paramref name="pattern"/> stands for; none where its variable is not set.</summary>
     internal static IEnumerable<string> Expand(string pattern, Func<string, string?> environment)
@@ -51,6 +56,8 @@ internal sealed class CudaFolders
 
         return folders.Where(Directory.Exists);
     }
+
+    private static string Described(string folder) => Directory.Exists(folder) ? $"{folder}, which holds no CUDA library" : $"{folder}, which is no folder";
 
     // Of several releases the newest first.
     private static IEnumerable<string> Subfolders(string folder, string pattern) =>

@@ -17,9 +17,13 @@ public sealed record CudaLibrary(string Name, string? Path, string? Version, str
 /// <param name="MemoryBytes">its memory; 0 where it does not answer</param>
 /// <param name="FreeBytes">what of it is free; null where the device cannot be opened</param>
 /// <param name="Problem">why it cannot be opened; null when it can</param>
-public sealed record CudaDevice(string Name, string Model, string ComputeCapability, long MemoryBytes, long? FreeBytes, string? Problem);
+public sealed record CudaDevice(string Name, string Model, string ComputeCapability, long MemoryBytes, long? FreeBytes, string? Problem)
+{
+    /// <summary>True where it cannot be opened because others hold its memory, which passes.</summary>
+    public bool IsFull { get; init; }
+}
 
-/// <summary>What CUDA finds on this machine, and why not. No driver and no device are normal states; looking never throws.</summary>
+/// <summary>What CUDA finds on this machine, and why not; looking never throws.</summary>
 public sealed record CudaProbe
 {
     /// <summary>The oldest driver that runs the kernels and knows the libraries, by the CUDA version it is made for.</summary>
@@ -33,6 +37,15 @@ public sealed record CudaProbe
 
     /// <summary>Why no device can be used; null when one can.</summary>
     public string? Problem { get; init; }
+
+    /// <summary>True where there is no GPU, which is a normal state: no driver, or a driver that shows no device. A driver that fails is none.</summary>
+    public bool IsAbsent { get; init; }
+
+    /// <summary>Which folders of NATIVEENGINE_CUDA_DIR are of no use, and why; null where all are. The libraries may be elsewhere all the same.</summary>
+    public string? FolderProblem { get; init; }
+
+    /// <summary>How many devices the driver shows; 0 where it does not say.</summary>
+    public int DeviceCount { get; init; }
 
     /// <summary>The libraries, the driver first; those of the toolkit are only looked for where there is a device.</summary>
     public required IReadOnlyList<CudaLibrary> Libraries { get; init; }
@@ -51,32 +64,37 @@ public sealed record CudaProbe
         CudaLibrary driver = Look(libs, Interop.Native.Libraries.Driver, "driver");
         if (driver.Problem is not null)
         {
-            return new() { Problem = $"no NVIDIA driver: {driver.Problem}", Libraries = [driver], Devices = [] };
+            return new() { Problem = $"no NVIDIA driver: {driver.Problem}", IsAbsent = true, FolderProblem = libs.FolderProblem, Libraries = [driver], Devices = [] };
         }
 
-        CudaProbe found = new() { DriverVersion = driver.Version, Libraries = [driver], Devices = [] };
+        CudaProbe found = new() { DriverVersion = driver.Version, FolderProblem = libs.FolderProblem, Libraries = [driver], Devices = [] };
         try
         {
             int count = CudaContext.Count();
             if (count == 0)
             {
-                return found with { Problem = NoDevice };
+                return found with { Problem = NoDevice, IsAbsent = true };
             }
 
             if (only >= count)
             {
-                return found with { Problem = $"the driver shows {count} {(count == 1 ? "device" : "devices")}, the last is cuda:{count - 1}" };
+                return found with { Problem = $"the driver shows {count} {(count == 1 ? "device" : "devices")}, the last is cuda:{count - 1}", DeviceCount = count };
             }
 
             found = found with
             {
+                DeviceCount = count,
                 Devices = [.. (only is { } ordinal ? [ordinal] : Enumerable.Range(0, count)).Select(Look)],
                 Libraries = [driver, .. NativeLibs.Toolkit.Select(library => Look(libs, library, library))],
             };
         }
+        catch (CudaException e) when (e.StatusCode == (int)CUresult.CUDA_ERROR_NO_DEVICE)
+        {
+            return found with { Problem = NoDevice, IsAbsent = true };
+        }
         catch (EngineException e)
         {
-            return found with { Problem = e is CudaException { StatusCode: (int)CUresult.CUDA_ERROR_NO_DEVICE } ? NoDevice : e.Message };
+            return found with { Problem = $"the driver does not work: {e.Message}" };
         }
 
         if (Version.Parse(found.DriverVersion!) < OldestDriver)
@@ -122,7 +140,7 @@ public sealed record CudaProbe
         }
         catch (EngineException e)
         {
-            return device with { Problem = e.Message };
+            return device with { Problem = e.Message, IsFull = e.Exit == ExitCode.OutOfMemory };
         }
     }
 }

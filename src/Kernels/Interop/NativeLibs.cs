@@ -27,6 +27,9 @@ internal sealed class NativeLibs(CudaFolders folders, ILibraryLoader loader)
     /// <summary>The libraries that come with a CUDA release, apart from the driver.</summary>
     public static IReadOnlyList<string> Toolkit { get; } = [Libraries.Nvrtc, Libraries.CuBlasLt, Libraries.CuBlas, Libraries.CuSolver];
 
+    /// <summary>What is wrong with the folders that the user names; null where nothing is.</summary>
+    public string? FolderProblem => folders.Problem;
+
     /// <summary>Those of this process.</summary>
     public static NativeLibs Process { get; } = new(
         new CudaFolders(Environment.GetEnvironmentVariable, NamesOf(Libraries.Driver).Single().Name, CudaFolders.Common), new LibraryLoader());
@@ -66,15 +69,16 @@ internal sealed class NativeLibs(CudaFolders folders, ILibraryLoader loader)
         int? chosen = Toolkit.Contains(library) ? release ??= Choose(reasons) : 0;
         foreach (LibraryFile file in NamesOf(library).Where(IsCandidate))
         {
+            List<string> told = file.Release == chosen ? reasons : []; // a second choice is not what the user has to put right
             string[] paths = [.. Paths(file)];
             if (paths.Length == 0)
             {
-                reasons.Add($"{file.Name} is not in {CudaFolders.Variable}, whose folders hold a driver and so must hold every library");
+                told.Add($"{file.Name} is not in {CudaFolders.Variable}, whose folders hold a driver and so must hold every library");
             }
 
             foreach (string path in paths)
             {
-                if (Open(file, path, reasons) is { } opened)
+                if (Open(file, path, told) is { } opened)
                 {
                     return opened;
                 }
@@ -116,35 +120,42 @@ internal sealed class NativeLibs(CudaFolders folders, ILibraryLoader loader)
         return null;
     }
 
-    /// <summary>The newest release of which every library is there, and that the driver, where there is one, can run.</summary>
+    /// <summary>The newest release of which every library is there, and that the driver, where there is one, can run. Where there is none, the reason is
+    /// what the release lacks that comes nearest: a list of everything that was tried would hide it.</summary>
     private int? Choose(List<string> reasons)
     {
         Version? driver = TryLoad(Libraries.Driver, [])?.Version;
-        List<string> refused = [];
+        (int Missing, string Text)? nearest = null;
         foreach (int candidate in Releases)
         {
-            string[] missing =
-            [
-                .. Toolkit
-                    .Where(library => !NamesOf(library).Any(file => (file.Release == candidate || file.Release == LastCompiler) && IsThere(file)))
-                    .Select(library => NamesOf(library).First(file => file.Release == candidate).Name),
-            ];
-            if (missing.Length > 0)
-            {
-                refused.Add($"CUDA {candidate}: {string.Join(", ", missing)} not found");
-            }
-            else if (driver?.Major < candidate)
-            {
-                refused.Add($"CUDA {candidate}: the driver is for CUDA {driver}");
-            }
-            else
+            (LibraryFile File, string? Folder)[] found = [.. FilesOf(candidate).Select(file => (file, FolderOf(file)))];
+            string[] missing = [.. found.Where(pair => pair.Folder is null && !HasLastCompiler(pair.File)).Select(pair => pair.File.Name)];
+            if (missing.Length == 0 && !(driver?.Major < candidate))
             {
                 return candidate;
             }
+
+            string[] places = [.. found.Select(pair => pair.Folder).OfType<string>().Distinct()];
+            if (places.Length > 0 && !(nearest?.Missing <= missing.Length))
+            {
+                string lack = missing.Length == 0 ? $"the driver is for CUDA {driver}"
+                    : $"{string.Join(", ", missing)} {(missing.Length == 1 ? "is" : "are")} {(folders.IsClosed ? "missing there" : "not found")}";
+                nearest = (missing.Length, $"CUDA {candidate} was found in {string.Join(", ", places)}, but {lack}");
+            }
         }
 
-        reasons.AddRange(refused);
+        reasons.Add(nearest?.Text ?? NoRelease());
         return null;
+
+        bool HasLastCompiler(LibraryFile file) => file.Library == Libraries.Nvrtc && NamesOf(file.Library).Any(other => other.Release == LastCompiler && FolderOf(other) is not null);
+    }
+
+    private string NoRelease()
+    {
+        string releases = string.Join(" or ", Releases.Select(candidate => $"CUDA {candidate} ({string.Join(", ", FilesOf(candidate).Select(file => file.Name))})"));
+        return folders.IsClosed
+            ? $"{CudaFolders.Variable} ({string.Join(Path.PathSeparator, folders.All)}) holds a driver and so must hold the libraries of {releases}"
+            : $"the libraries of {releases} were not found";
     }
 
     /// <summary>The files to try: those that exist and, unless the set is closed, what the system finds under the name. Of drivers the system's choice is the
@@ -155,7 +166,10 @@ internal sealed class NativeLibs(CudaFolders folders, ILibraryLoader loader)
         return folders.IsClosed ? found : file.Library == Libraries.Driver ? found.Prepend(file.Name) : found.Append(file.Name);
     }
 
-    private bool IsThere(LibraryFile file) => Paths(file).Any(path => Path.IsPathRooted(path) || TryPreload(path));
+    /// <summary>Where the file is; null where it is not.</summary>
+    private string? FolderOf(LibraryFile file) => Paths(file).FirstOrDefault(path => Path.IsPathRooted(path) || TryPreload(path)) is { } path
+        ? Path.GetDirectoryName(Path.IsPathRooted(path) ? path : loader.Locate(path))
+        : null;
 
     /// <summary>Loads what <paramref name="file"/> is linked with, because wheels spread it over folders in which the system does not look.</summary>
     private void Preload(LibraryFile file)
@@ -195,6 +209,8 @@ internal sealed class NativeLibs(CudaFolders folders, ILibraryLoader loader)
             return false; // what is needed and missing shows when the library itself is loaded
         }
     }
+
+    private static IEnumerable<LibraryFile> FilesOf(int release) => Toolkit.Select(library => NamesOf(library).First(file => file.Release == release));
 
     private static IEnumerable<LibraryFile> NamesOf(string library) => LibraryFile.All.Where(file => file.Library == library);
 

@@ -48,7 +48,7 @@ public sealed class NativeLibsTests : IDisposable
         Put("a", [.. Cuda13, Driver]);
         loader.Versions[Driver] = new(12, 4);
         Assert.Equal(
-            "the CUDA library cublas is not usable: CUDA 13: the driver is for CUDA 12.4; CUDA 12: libnvrtc.so.12, libcublasLt.so.12, libcublas.so.12, libcusolver.so.11 not found",
+            $"the CUDA library cublas is not usable: CUDA 13 was found in {Folder("a")}, but the driver is for CUDA 12.4",
             Missing(Libs("a"), Libraries.CuBlas));
     }
 
@@ -70,12 +70,32 @@ public sealed class NativeLibsTests : IDisposable
         Put("closed", [Driver, .. Cuda13.Take(3)]);
         loader.System.UnionWith(Cuda13);
         Assert.Equal(
-            "the CUDA library cusolver is not usable: CUDA 13: libcusolver.so.12 not found; CUDA 12: libnvrtc.so.12, libcublasLt.so.12, libcublas.so.12, libcusolver.so.11 not found",
+            $"the CUDA library cusolver is not usable: CUDA 13 was found in {Folder("closed")}, but libcusolver.so.12 is missing there",
             Missing(Libs("closed"), Libraries.CuSolver));
         Assert.DoesNotContain(loader.Loaded, file => !Path.IsPathRooted(file));
         Assert.Equal(
             $"the CUDA library nvtx is not usable: libnvtx3interop.so.1 is not in {CudaFolders.Variable}, whose folders hold a driver and so must hold every library",
             Missing(Libs("closed"), Libraries.Nvtx));
+    }
+
+    [SkippableTheory]
+    [InlineData(Libraries.Nvrtc)]
+    [InlineData(Libraries.CuBlas)]
+    public void What_the_nearest_release_lacks_is_said_once(string library)
+    {
+        Put("a", [Driver, "libcublas.so.13", .. Cuda12.Skip(1)]);
+        List<string> reasons = [];
+        Assert.Null(Libs("a").TryLoad(library, reasons));
+        Assert.Equal([$"CUDA 12 was found in {Folder("a")}, but libnvrtc.so.12 is missing there"], reasons);
+    }
+
+    [SkippableFact]
+    public void Where_there_is_no_release_both_are_listed()
+    {
+        loader.System.Add(Driver);
+        Assert.Equal(
+            $"the CUDA library nvrtc is not usable: the libraries of CUDA 13 ({string.Join(", ", Cuda13)}) or CUDA 12 ({string.Join(", ", Cuda12)}) were not found",
+            Missing(Libs(), Libraries.Nvrtc));
     }
 
     [SkippableFact]
@@ -192,8 +212,20 @@ public sealed class NativeLibsTests : IDisposable
     {
         CudaProbe probe = CudaProbe.Run(Libs("nowhere"));
         Assert.Equal($"no NVIDIA driver: {Driver}: cannot open shared object file", probe.Problem);
+        Assert.True(probe.IsAbsent);
         Assert.Empty(probe.Devices);
         Assert.Equal(("driver", null), (Assert.Single(probe.Libraries).Name, probe.Libraries[0].Path));
+    }
+
+    [SkippableFact]
+    public void Folders_of_no_use_are_named()
+    {
+        Put("toolkit", Cuda12);
+        Put("empty", "README");
+        Assert.Equal(
+            $"{CudaFolders.Variable} names {Folder("nowhere")}, which is no folder and {Folder("empty")}, which holds no CUDA library",
+            Libs("toolkit", "nowhere", "empty").FolderProblem);
+        Assert.Null(Libs("toolkit").FolderProblem);
     }
 
     private static string Missing(NativeLibs libs, string library)
@@ -208,6 +240,8 @@ public sealed class NativeLibsTests : IDisposable
         DirectoryInfo created = root.CreateSubdirectory(folder);
         Assert.All(files, file => System.IO.File.WriteAllText(Path.Combine(created.FullName, file), ""));
     }
+
+    private string Folder(string name) => Path.Combine(root.FullName, name);
 
     private string File(string folder, string file) => Path.Combine(root.FullName, folder, file);
 
