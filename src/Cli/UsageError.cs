@@ -16,7 +16,7 @@ internal static class UsageError
         string help = $"see '{$"nativeengine {Verb.Typed(parse.CommandResult)}".TrimEnd()} --help'";
 
         // A misspelt option also leaves its value over and a required option missing: it is the cause, so it goes first.
-        if ((OptionAsArgument(parse) ?? (parse.Errors.Count > 0 ? parse.UnmatchedTokens is [string first, ..] ? first : null : null)) is { } word)
+        if ((OptionAsArgument(parse) ?? (parse.Errors.Count > 0 && parse.UnmatchedTokens is [string first, ..] ? first : null)) is { } word)
         {
             bool option = word.StartsWith('-');
             IEnumerable<string> known = option ? command.Options.Where(o => !o.Hidden).Select(o => o.Name) : command.Subcommands.Select(c => c.Name);
