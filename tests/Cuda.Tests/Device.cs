@@ -23,7 +23,7 @@ internal static unsafe class Device
     /// <summary>The device; skips the test with the reason where there is none.</summary>
     public static CudaBackend Open()
     {
-        CudaProbe probe = CudaProbe.Run();
+        CudaProbe probe = CudaProbe.Run(0);
         Skip.If(probe.Problem is not null, $"no CUDA: {probe.Problem}");
         return backend ??= Guarded();
     }

@@ -13,7 +13,7 @@ public sealed class DeviceCollection : ICollectionFixture<DeviceCollection.Lifet
     {
         public void Dispose()
         {
-            if (CudaProbe.Run().Problem is null)
+            if (CudaProbe.Run(0).Problem is null)
             {
                 Device.Close();
                 Device.CheckReport("the end");

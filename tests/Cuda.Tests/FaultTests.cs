@@ -1,7 +1,10 @@
 using System.Runtime.Versioning;
 using System.Text.Json;
 using NativeEngine.Kernels;
+using NativeEngine.Kernels.Interop;
+using NativeEngine.Kernels.Interop.Native;
 using NativeEngine.Testing;
+using Native = NativeEngine.Kernels.Interop.Native.Cuda;
 
 namespace NativeEngine.Cuda.Tests;
 
@@ -63,6 +66,26 @@ public sealed class FaultTests : IDisposable
         Assert.Equal("NE9001", error.GetProperty("code").GetString());
         Assert.StartsWith("cuCtxSynchronize on cuda:0 returned CUDA_ERROR_ILLEGAL_ADDRESS (700): a kernel accessed memory that it does not own; ", message, StringComparison.Ordinal);
         Assert.EndsWith($"met it and returned {told}", message, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public void A_kernel_that_fails_is_named_where_a_product_meets_it()
+    {
+        Device.Close();
+        try
+        {
+            CudaException error = FailInFrontOfProduct();
+            Assert.Equal(("NE9001", "cuCtxSynchronize", 700), (error.Code, error.Call, error.StatusCode));
+            Assert.Contains("cublasGemmStridedBatchedEx_64 met it and returned CUBLAS_STATUS_EXECUTION_FAILED (13)", error.Facts, StringComparison.Ordinal);
+            Assert.True(GpuFault.IsLatched);
+        }
+        finally
+        {
+            GpuFault.Forget();
+            Assert.Equal(CUresult.CUDA_SUCCESS, Native.cuDevicePrimaryCtxRelease_v2(0)); // after a fault the engine gives nothing back
+        }
+
+        Assert.Contains("behind its end", Device.Report(), StringComparison.Ordinal);
     }
 
     [SkippableTheory]
@@ -204,6 +227,24 @@ public sealed class FaultTests : IDisposable
     }
 
     public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    /// <summary>What a product says behind a kernel that writes outside its memory.</summary>
+    private static unsafe CudaException FailInFrontOfProduct()
+    {
+        using CudaContext context = new(0);
+        using CudaStream stream = new(context);
+        using DeviceMemory workspace = new(context, 1 << 20), numbers = new(context, 128);
+        using CuBlasHandle blas = new(stream, workspace);
+        using KernelCompiler compiler = new("extern \"C\" __global__ void clear(float* x) { x[threadIdx.x] = 0; }\n", "clear.cu");
+        compiler.Compile("--gpu-architecture=sm_90");
+        using CudaModule module = new(context, compiler.Cubin(), "clear");
+        nint outside = numbers.Handle + 64;
+        void** arguments = stackalloc void*[] { &outside };
+        module.Kernel("clear").Launch(stream, new(1), new(32), 0, arguments);
+        using IDisposable fault = Device.Configured(Fail, "cublasGemmStridedBatchedEx_64@1=13", afterwards: "");
+        DeviceMatrix a = new(workspace.Handle, DType.F64, 2);
+        return Assert.Throws<CudaException>(() => blas.Gemm(a with { Address = a.Address + 1024 }, a, a, false, false, 2, 2, 2, 1, 0));
+    }
 
     /// <summary>What a run did; whether it had to compile depends on those before it.</summary>
     private string[] Trace(string name) => [.. File.ReadLines(In(name)).Where(line => !line.StartsWith("compile ", StringComparison.Ordinal))];

@@ -99,7 +99,7 @@ public sealed class MemoryTests : IDisposable
     [SkippableTheory]
     [InlineData("eval perplexity {0} --text {1} --batch 128", 36)]
     [InlineData("slice {0} {2} --calibration {1} --samples 128 --seqlen 33", 35)]
-    [InlineData("prune {0} {2} --calibration {1} --samples 16 --seqlen 33 --attention-layers 0..1 --mlp-layers 0..1", 37)]
+    [InlineData("prune {0} {2} --calibration {1} --samples 16 --seqlen 33 --attention-layers 0..1 --mlp-layers 0..1 --activation-memory 9MB", 37)]
     [InlineData("tune {0} {2} --data {1} --format text --steps 1 --batch 32 --micro-batch 32 --rank 2 --warmup 0", 37)]
     public void A_device_that_is_too_small_gets_smaller_batches(string verb, int megabytes)
     {

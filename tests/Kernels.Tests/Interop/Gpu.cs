@@ -10,7 +10,7 @@ internal sealed class Gpu : IDisposable
 
     public Gpu(bool libraries = false)
     {
-        CudaProbe probe = CudaProbe.Run();
+        CudaProbe probe = CudaProbe.Run(0);
         Skip.If(probe.Devices.Count == 0, probe.Problem);
         Skip.If(libraries && probe.Problem is not null, probe.Problem);
         Context = new CudaContext(0);
